@@ -50,7 +50,7 @@ BITMAPS = """
 
 
 def bitmaps() -> Tensor:
-    """What F6 should look like for each digit: (10, 84), ink is +1, else -1."""
+    """What F6 should show for each digit: (10, 84), ink +1, paper -1."""
     lines = [line.split() for line in BITMAPS.split("\n") if line]
     pictures = ["".join(rows) for rows in zip(*lines, strict=True)]
     ink = [[pixel == "#" for pixel in picture] for picture in pictures]
