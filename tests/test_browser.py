@@ -347,7 +347,7 @@ def test_stands_without_javascript(browser, site_server, pages):
 def test_one_click_from_the_front_page(browser, site_server):
     with visitor(browser) as page:
         page.go(f"{site_server}/intro.html")
-        page.locator("main article a.start, main article .start a").click()
+        page.get_by_role("link", name="Start with convolution").click()
         assert page.url.endswith("/chapters/convolution.html")
 
 
