@@ -22,6 +22,7 @@ _LOADED = re.compile(
 _STYLED = re.compile(
     r"(?:url\(|@import)\s*[\"']?\s*((?:https?:)?//[^\s\"')]+)", re.IGNORECASE
 )
+_FILE = re.compile(r"url\(\s*[\"']?(?!data:|#|https?:|//)[^)]*\)")
 _SCRIPT = re.compile(r"<script\b[^>]*>(.+?)</script>", re.DOTALL)
 _ADDRESS = re.compile(r"[\"'`](https?://[^\s\"'`]+)")
 _NAMESPACE = "http://www.w3.org/"
@@ -61,6 +62,8 @@ def check(out: Path, pages: dict[Path, str]) -> None:
         find = _STYLED.findall if path.suffix == ".css" else _in_script
         for address in find(text):
             _warn(f"{path.name}: the file loads from another host: {address}")
+        if path.suffix == ".css" and (file := _FILE.search(text)):
+            _warn(f"{path.name}: the sheet loads a file: {file[0]}")
     if (out / "_sources").exists():
         _warn("the site holds page sources; keep html_copy_source: false")
 

@@ -21,15 +21,6 @@ FONTS = {
 _CONTENT = re.compile(r'content:\s*"\\([ef][0-9a-f]{3})"')
 
 
-def without_fonts(rules: list[Rule]) -> list[Rule]:
-    """Drop the rules that load icon fonts from files."""
-    return [
-        rule
-        for rule in rules
-        if not (rule.head == "@font-face" and FOLDER in rule.body)
-    ]
-
-
 def faces(rules: list[Rule], static: Path) -> str:
     """Return the rules that carry the icons that these rules show."""
     css = text(rules)

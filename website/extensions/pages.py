@@ -126,12 +126,13 @@ def write_styles(
     static = Path(app.outdir) / "_static"
     noted = sorted(app.builder.site_sheets)  # type: ignore[attr-defined]
     names = dict.fromkeys([*THEME_SHEETS, *(name for _, name in noted)])
-    css = "\n".join(
-        (static / name).read_text(encoding="utf-8")
-        for name in names
-        if (static / name).is_file()
-    )
-    rules = icons.without_fonts(stylesheet.parse(css))
+    rules = []
+    for name in names:
+        if (static / name).is_file():
+            css = (static / name).read_text(encoding="utf-8")
+            own = (scripts.ASSETS / name).is_file()
+            parsed = stylesheet.parse(css)
+            rules += parsed if own else stylesheet.without_files(parsed)
     rules = stylesheet.prune(rules, used, also_read=[*pages, *sources])
     written = {"site.css": stylesheet.text(rules) + icons.faces(rules, static)}
     if any(formula_style.MARK in page for page in pages):
@@ -156,30 +157,24 @@ def finished_page(page: str, path: Path, digests: dict[str, str]) -> str:
         needed += [f"widgets/{name}.js" for name in widgets]
     if "sd-tab-set" in page:
         needed.append("design-tabs.js")
-    page = page.replace(
-        STYLES,
-        "".join(
-            f'<link rel="stylesheet" href="{_address(static, name, digests)}"/>'
-            for name in sheets
-            if name in digests
-        ),
-    ).replace(
-        SCRIPTS,
-        "".join(
-            f'<script defer src="{_address(static, name, digests)}"></script>'
-            for name in needed
-        ),
-    )
+    links = [
+        f'<link rel="stylesheet" href="{_address(static, name, digests)}"/>'
+        for name in sheets
+    ]
+    tags = [
+        f'<script defer src="{_address(static, name, digests)}"></script>'
+        for name in needed
+    ]
+    page = page.replace(STYLES, "".join(links))
+    page = page.replace(SCRIPTS, "".join(tags))
     return re.sub(
         r"<img [^>]*>", lambda tag: _sized(tag[0], path.parent), page
     )
 
 
 def _address(static: str, name: str, digests: dict[str, str]) -> str:
-    return (
-        f"{static}{name}?v={digests[name]}"
-        if name in digests
-        else (f"{static}{name}")
+    return f"{static}{name}" + (
+        f"?v={digests[name]}" if name in digests else ""
     )
 
 

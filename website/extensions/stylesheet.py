@@ -12,11 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_STRING = r'"(?:[^"\\]|\\.)*"|' + r"'(?:[^'\\]|\\.)*'"
 _PIECE = re.compile(
-    r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|url\([^)]*\)|[{};]""", re.DOTALL
+    rf"{_STRING}|url\(\s*(?:{_STRING}|[^)\"']*)\s*\)|[{{}};]", re.DOTALL
 )
 _NAME = re.compile(r"([.#]?)((?:[\w-]|\\.)+)")
 _ATTRIBUTE = re.compile(r"\[[^\]]*\]")
+_FILE = re.compile(r"url\(\s*[\"']?(?!data:|#)")
 _NESTED = ("@media", "@supports", "@layer", "@container")
 _FUNCTION = re.compile(r"::?[\w-]+\([^()]*\)")
 
@@ -79,10 +81,8 @@ def _rules(css: str) -> Iterator[Rule]:
         piece = match[0]
         if piece == "{":
             if depth == 0:
-                head, opened = (
-                    _squeeze(css[start : match.start()]),
-                    match.end(),
-                )
+                head = _squeeze(css[start : match.start()])
+                opened = match.end()
             depth += 1
         elif piece == "}":
             depth -= 1
@@ -227,6 +227,24 @@ def _drop_variables(rules: list[Rule], read: set[str]) -> list[Rule]:
             )
             if body:
                 kept.append(Rule(rule.head, body=body))
+    return kept
+
+
+def without_files(rules: list[Rule]) -> list[Rule]:
+    """Drop the declarations that load a file."""
+    kept = []
+    for rule in rules:
+        if rule.rules:
+            kept.append(Rule(rule.head, rules=without_files(rule.rules)))
+        elif not _FILE.search(rule.body):
+            kept.append(rule)
+        else:
+            body = ";".join(
+                declaration
+                for declaration in split_declarations(rule.body)
+                if not _FILE.search(declaration)
+            )
+            kept.append(Rule(rule.head, body=body))
     return kept
 
 
