@@ -150,24 +150,25 @@ def row(net: Network, left: float, top: int, right: int, side: float) -> str:
         for layer in range(net.depth)
     )
     state = "in this book" if net.here else "to come"
-    return f"""<text y="18"><tspan class="name">{net.name}</tspan> \
-{net.year}</text>
-<text y="38">{net.depth} layers, {net.parameters:,} parameters</text>
-<text y="57" class="state">{state}</text>
+    x, y = right - 30 - side / 2, 28 - side / 2
+    return f"""<text y="24"><tspan class="name">{net.name}</tspan> \
+{net.year}, \
+<tspan class="state">{state}</tspan></text>
+<text y="44">{net.depth} layers, {net.parameters:,} parameters</text>
 <path d="{strokes}"/>
-<rect x="{right - side:.1f}" y="4" width="{side:.1f}" height="{side:.1f}"/>"""
+<rect x="{x:.1f}" y="{y:.1f}" width="{side:.1f}" height="{side:.1f}"/>"""
 
 
 def draw(networks: list[Network], narrow: bool) -> str:
     """Return the picture for a wide page, or for a phone."""
     kind = "narrow" if narrow else "wide"
-    width, step = (344, 136) if narrow else (704, 88)
-    left, top = (0, 72) if narrow else (252, 8)
+    width, step = (344, 124) if narrow else (704, 70)
+    left, top = (0, 62) if narrow else (252, 8)
     largest = max(net.parameters for net in networks)
     rows = "\n".join(
         f'<g class="{"now" if net.here else "later"}" '
         f'transform="translate(0 {index * step})">\n'
-        + row(net, left, top, width, 64 * sqrt(net.parameters / largest))
+        + row(net, left, top, width, 60 * sqrt(net.parameters / largest))
         + "\n</g>"
         for index, net in enumerate(networks)
     )
