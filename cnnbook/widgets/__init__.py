@@ -1,0 +1,45 @@
+"""The book's widgets: alive in a notebook and on a page without a kernel.
+
+Each is loaded when it is first asked for, so that reading one does not wait
+for what another needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cnnbook.widgets.anatomy import AnatomyExplorer
+    from cnnbook.widgets.base import BookWidget
+    from cnnbook.widgets.c3_connections import C3Connections
+    from cnnbook.widgets.conv_explorer import ConvExplorer
+    from cnnbook.widgets.receptive_field import ReceptiveFieldExplorer
+
+__all__ = [
+    "AnatomyExplorer",
+    "BookWidget",
+    "C3Connections",
+    "ConvExplorer",
+    "ReceptiveFieldExplorer",
+]
+
+_HOMES = {
+    "AnatomyExplorer": "anatomy",
+    "BookWidget": "base",
+    "C3Connections": "c3_connections",
+    "ConvExplorer": "conv_explorer",
+    "ReceptiveFieldExplorer": "receptive_field",
+}
+
+
+def __getattr__(name: str) -> type[BookWidget]:
+    if name not in _HOMES:
+        raise AttributeError(
+            f"cnnbook.widgets has no {name!r}; it has {', '.join(__all__)}."
+        )
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

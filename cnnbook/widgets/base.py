@@ -1,0 +1,82 @@
+"""What the book's widgets share.
+
+A widget is a folder with ``__init__.py`` (a subclass of ``BookWidget``),
+``widget.mjs`` and ``widget.css``. The subclass names its folder in ``_name``,
+declares its public state as traits with ``.tag(sync=True)``, draws itself
+without a script in ``_static()`` (a ``<figure>`` with the result in words),
+and has a ``__repr__`` that says the same on every run.
+
+``widget.mjs`` ends in ``export default { render };``, imports nothing, and
+may use every name of ``base.mjs``, which stands before it: ``html``, ``svg``
+and ``fill`` make elements, ``slider``, ``choice``, ``button``, ``player``
+make controls, ``bind``, ``change``, ``batched`` and ``announce`` join them to
+the model, ``outputSize`` and ``receptiveFields`` compute. ``render`` fills
+``el`` and returns a function that takes its listeners away.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import ipywidgets
+
+HERE = Path(__file__).parent
+
+
+class BookWidget(anywidget.AnyWidget):
+    """A widget that also stands on a page as a picture with its state."""
+
+    _name: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Join the shared script and style to the widget's own."""
+        if "_name" in cls.__dict__:
+            cls._esm = _joined(cls._name, "base.mjs", "widget.mjs")
+            cls._css = _joined(cls._name, "base.css", "widget.css")
+        super().__init_subclass__(**kwargs)
+
+    def state(self) -> dict[str, Any]:
+        """Return the public traits, as the page's script reads them."""
+        inherited = ipywidgets.DOMWidget.class_trait_names(sync=True)
+        return {
+            name: getattr(self, name)
+            for name in sorted(self.trait_names(sync=True))
+            if not name.startswith("_") and name not in inherited
+        }
+
+    def to_html(self) -> str:
+        """Return the picture with its state, which a page brings to life."""
+        state = json.dumps(self.state(), ensure_ascii=False, sort_keys=True)
+        state = html.escape(state, quote=False).replace("'", "&#39;")
+        return (
+            f'<div class="cnn-widget cnn-{self._name}" '
+            f"data-widget=\"{self._name}\" data-state='{state}'>"
+            f"{self._static()}</div>"
+        )
+
+    def _static(self) -> str:
+        raise NotImplementedError(
+            f"{type(self).__name__} has no picture: write its _static()."
+        )
+
+    def _repr_mimebundle_(
+        self, **kwargs: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle
+        data["text/plain"] = repr(self)
+        data["text/html"] = self.to_html()
+        return data, metadata
+
+
+def _joined(name: str, shared: str, own: str) -> str:
+    return "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in (HERE / shared, HERE / name / own)
+    )
