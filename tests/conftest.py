@@ -73,6 +73,17 @@ def page(browser) -> Iterator:
 
 
 @pytest.fixture(scope="session")
+def built_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The book's own site, built from nothing with warnings as errors."""
+    from website.scratch import build
+
+    folder = tmp_path_factory.mktemp("site")
+    result = build(ROOT, folder)
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr
+    return folder / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
 def site_server(built_site: Path) -> Iterator[str]:
     """The built site over http; the address without a slash at the end."""
     server = serve(built_site)

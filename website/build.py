@@ -23,15 +23,21 @@ _UNNEEDED = "rfc3987_syntax"
 _DATE = (2026, 1, 1, 0, 0, 0)
 
 
-def build(book: Path) -> int:
+def build(book: Path, output: Path) -> int:
     """Build a book as ``jupyter-book build`` does; return its exit code."""
     sys.modules.setdefault(_UNNEEDED, None)  # type: ignore[arg-type]
     from jupyter_book.cli.main import main
 
     try:
-        main(["build", str(book), *FLAGS], standalone_mode=False)
+        main(
+            ["build", str(book), "--path-output", str(output), *FLAGS],
+            standalone_mode=False,
+        )
     except SystemExit as stop:
         return int(stop.code or 0)
+    except RuntimeError as error:  # what Jupyter Book raises on warnings
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 
@@ -53,12 +59,14 @@ def command(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("book", nargs="?", type=Path, default=ROOT)
     parser.add_argument("--zip", action="store_true", help="pack the site too")
+    parser.add_argument("--output", type=Path, help="where _build goes")
     given = parser.parse_args(arguments)
-    failed = build(given.book)
+    output = given.output or given.book
+    failed = build(given.book, output)
     if failed:
         return failed
     if given.zip:
-        pack(given.book / "_build" / "html", ARCHIVE)
+        pack(output / "_build" / "html", ARCHIVE)
         size = ARCHIVE.stat().st_size / 1e6
         print(f"{ARCHIVE.relative_to(ROOT)}: {size:.1f} MB")
     return 0

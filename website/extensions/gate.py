@@ -6,8 +6,11 @@ warning, so that ``-W`` fails the build.
 
 from __future__ import annotations
 
+import os
 import re
+from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 from sphinx.util import logging
 
@@ -25,6 +28,11 @@ _STYLED = re.compile(
 _FILE = re.compile(r"url\(\s*[\"']?(?!data:|#|https?:|//)[^)]*\)")
 _SCRIPT = re.compile(r"<script\b[^>]*>(.+?)</script>", re.DOTALL)
 _ADDRESS = re.compile(r"[\"'`](https?://[^\s\"'`]+)")
+_ID = re.compile(r"\s(?:id|name)=[\"']([^\"']+)[\"']")
+_LINK = re.compile(
+    r"<(?:a|img|link|script)\b[^<>]*?\s(?:href|src)="
+    r"[\"'](?![a-z]+:|//|/)([^\"']+)[\"']"
+)
 _NAMESPACE = "http://www.w3.org/"
 
 
@@ -45,6 +53,26 @@ def _in_script(script: str) -> list[str]:
     ]
 
 
+def dead_links(out: Path, pages: dict[Path, str]) -> list[tuple[Path, str]]:
+    """Return the links within the site that lead nowhere."""
+    places = {path: set(_ID.findall(page)) for path, page in pages.items()}
+    known = {path.resolve() for path in out.rglob("*")}
+    known.add((out / "index.html").resolve())
+    dead = []
+    for path, page in pages.items():
+        for link in sorted(set(_LINK.findall(page))):
+            address, _, place = unescape(unquote(link)).partition("#")
+            address = address.partition("?")[0]
+            target = Path(os.path.normpath(path.parent / address))
+            if not address:
+                target = path
+            if target.resolve() not in known or (
+                place and target in places and place not in places[target]
+            ):
+                dead.append((path, link))
+    return dead
+
+
 def check(out: Path, pages: dict[Path, str]) -> None:
     """Warn of each thing that must not be in the site."""
     for path, page in pages.items():
@@ -55,6 +83,9 @@ def check(out: Path, pages: dict[Path, str]) -> None:
             _warn(f"{name}: a formula was not rendered")
         if re.search(r"https?://[^\s\"'<>]*/\./", page):
             _warn(f'{name}: a link holds "/./"')
+    for path, link in dead_links(out, pages):
+        name = path.relative_to(out).as_posix()
+        _warn(f"{name}: the link leads nowhere: {link}")
     for path in sorted((out / "_static").rglob("*")):
         if path.suffix not in (".css", ".js"):
             continue
