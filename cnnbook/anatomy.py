@@ -34,7 +34,14 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from cnnbook.fields import first_views, look, propagate, tensors
+from cnnbook.fields import (
+    Views,
+    first_views,
+    look,
+    overwrite,
+    propagate,
+    tensors,
+)
 
 Field = int | tuple[int, ...] | None
 """One number for a square field, one for each axis else; None for no axis."""
@@ -116,12 +123,13 @@ class Anatomy:
         """The table as aligned text, with totals."""
         heads, sides, body, totals = self._table()
         widths = [
-            max(map(len, column)) for column in zip(heads, *body, totals)
+            max(map(len, column))
+            for column in zip(heads, *body, totals, strict=True)
         ]
         lines = [
             "  ".join(
                 f"{cell:{side}{width}}"
-                for cell, side, width in zip(line, sides, widths)
+                for cell, side, width in zip(line, sides, widths, strict=True)
             ).rstrip()
             for line in (heads, *body, totals)
         ]
@@ -133,17 +141,20 @@ class Anatomy:
         """The table as HTML: a caption, headers with a scope, totals."""
         heads, sides, body, totals = self._table()
 
-        def row(cells: Sequence[str], tag: str, scope: str) -> str:
-            parts = []
-            for i, (cell, side) in enumerate(zip(cells, sides)):
-                name = tag if i else "th"
-                extra = f' scope="{scope if i == 0 else "col"}"'
-                align = "right" if side == ">" else "left"
-                parts.append(
-                    f"<{name}{extra if name == 'th' else ''} "
-                    f'style="text-align:{align}">{html.escape(cell)}</{name}>'
-                )
-            return f"<tr>{''.join(parts)}</tr>"
+        def cell(i: int, text: str, scope: str) -> str:
+            tag = f'th scope="{scope}"' if scope else "td"
+            side = "right" if sides[i] == ">" else "left"
+            return (
+                f'<{tag} style="text-align:{side}">{html.escape(text)}'
+                f"</{tag[:2]}>"
+            )
+
+        def row(cells: list[str], first: str, others: str = "") -> str:
+            tags = [
+                cell(i, text, others if i else first)
+                for i, text in enumerate(cells)
+            ]
+            return f"<tr>{''.join(tags)}</tr>"
 
         caption = html.escape(" ".join([self._caption(), *self._notes()]))
         return "\n".join(
@@ -153,11 +164,11 @@ class Anatomy:
                 f'aria-label="{html.escape(self._caption())}">',
                 "<table>",
                 f"<caption>{caption}</caption>",
-                f"<thead>{row(heads, 'th', 'col')}</thead>",
+                f"<thead>{row(heads, 'col', 'col')}</thead>",
                 "<tbody>",
-                *(row(line, "td", "row") for line in body),
+                *(row(line, "row") for line in body),
                 "</tbody>",
-                f"<tfoot>{row(totals, 'td', 'row')}</tfoot>",
+                f"<tfoot>{row(totals, 'row')}</tfoot>",
                 "</table>",
                 "</div>",
             ]
@@ -364,17 +375,16 @@ class _Tracer(TorchDispatchMode):
             )
         )
         for tensor in out:
-            views = tensor._trace[0] if hasattr(tensor, "_trace") else ()
-            tensor._trace = views, frame.name
+            tensor._trace = _views(tensor), frame.name
 
     def _measure(self, seen: Any) -> tuple[Field, Field]:
         if seen is None:
             return None, None
         pairs = [
             view.measure(seen.shape, size)
-            for view, size in zip(seen.views, self.size)
+            for view, size in zip(seen.views, self.size, strict=True)
         ]
-        size, jump = zip(*pairs)
+        size, jump = zip(*pairs, strict=True)
         return _same(size), _same(jump)
 
     def __torch_dispatch__(
@@ -413,7 +423,7 @@ class _Tracer(TorchDispatchMode):
     def _follow(
         self, func: Any, args: tuple, kwargs: dict, given: list, made: list
     ) -> None:
-        """Hand what the inputs see, and where they come from, to the output."""
+        """Hand on to the output what its inputs see and come from."""
         views = propagate(func, args, kwargs, made)
         sources = dict.fromkeys(s for t in given if (s := _source(t)))
         source = next(iter(sources), None)
@@ -424,33 +434,9 @@ class _Tracer(TorchDispatchMode):
             tensor._trace = (views if same else ()), source
             base = tensor._base
             if base is not None and tensor is args[0]:
-                self._write(tensor, base)
-
-    def _write(self, part: Tensor, base: Tensor) -> None:
-        """A part of a tensor was overwritten: the tensor sees that as well."""
-        old = getattr(base, "_trace", ((), None))
-        views, source = part._trace
-        if old[0] and views:
-            whole = zip(
-                (v.spread(base.shape) for v in old[0]),
-                (v.spread(part.shape) for v in views),
-            )
-            views = tuple(
-                a._replace(
-                    whole=(
-                        min(a.whole[0], b.whole[0]),
-                        max(a.whole[1], b.whole[1]),
-                    )
-                )
-                for a, b in whole
-            )
-        elif part.dim() != base.dim() or any(
-            part.shape[v.dim] != base.shape[v.dim]
-            for v in views
-            if v.dim is not None
-        ):
-            views = tuple(v.spread(part.shape) for v in views)
-        base._trace = views or old[0], source or old[1]
+                part = look(tensor)
+                views = overwrite(base, part) if part else _views(base)
+                base._trace = views, source or _source(base)
 
     def _join(
         self, func: Any, sources: tuple, out: Tensor, views: tuple
@@ -581,6 +567,10 @@ def _window(module: nn.Module) -> str:
     if getattr(module, "ceil_mode", False):
         words.append("ceil")
     return ", ".join(words)
+
+
+def _views(tensor: Tensor) -> Views:
+    return getattr(tensor, "_trace", ((), None))[0]
 
 
 def _source(tensor: Tensor) -> str | None:

@@ -122,6 +122,20 @@ def merge(seen: Sequence[Seen], shape: Sequence[int]) -> Views:
     )
 
 
+def overwrite(base: Tensor, part: Seen) -> Views:
+    """What a tensor sees once a part of it was overwritten in place."""
+    old = look(base)
+    fits = len(part.shape) == len(base.shape) and all(
+        part.shape[view.dim] == base.shape[view.dim]
+        for view in part.views
+        if view.dim is not None
+    )
+    if not fits:
+        return _mix([part, old] if old else [part])
+    new = Seen(base.shape, part.views)
+    return merge([new, old] if old else [new], base.shape)
+
+
 def _align(one: Seen, shape: Sequence[int]) -> list[View]:
     """The views along the dimensions of a broadcast shape."""
     shift = len(shape) - len(one.shape)
@@ -442,71 +456,42 @@ def _positive(dims: int | Sequence[int], rank: int) -> list[int]:
     return [dim % rank for dim in dims]
 
 
-CONSTANT = {
-    "empty_like",
-    "full_like",
-    "ones_like",
-    "rand_like",
-    "randn_like",
-    "zeros_like",
-    "new_empty",
-    "new_empty_strided",
-    "new_full",
-    "new_ones",
-    "new_zeros",
-    "fill",
-    "zero",
-}
+CONSTANT = set(
+    """empty_like full_like ones_like rand_like randn_like zeros_like
+    new_empty new_empty_strided new_full new_ones new_zeros fill zero""".split()
+)
 
-RULES: dict[str, Callable] = {
-    "convolution": _convolve,
-    "constant_pad_nd": _pad,
-    "index": _index,
-    "cat": _cat,
-    "stack": _stack,
-    "slice": _slice,
-    "select": _select,
-    "squeeze": _squeeze,
-    "unsqueeze": _unsqueeze,
-    "permute": _permute,
-    "transpose": _transpose,
-    "t": _transpose,
-    **dict.fromkeys(["split", "split_with_sizes"], _split),
-    "unbind": _select,
-    **dict.fromkeys(["view", "_unsafe_view", "reshape"], _reshape),
-    **dict.fromkeys(["mm", "addmm", "bmm", "baddbmm"], _multiply),
-    **dict.fromkeys(["_softmax", "_log_softmax"], _reduce),
-    **dict.fromkeys(
-        "mean sum amax amin max min argmax argmin var std var_mean "
-        "logsumexp linalg_vector_norm norm prod any all".split(),
-        _reduce,
-    ),
-    "max_pool2d_with_indices": _pool(2),
-    "max_pool3d_with_indices": _pool(3),
-    "avg_pool2d": _pool(2),
-    "avg_pool3d": _pool(3),
-    **dict.fromkeys(
-        "_adaptive_avg_pool2d _adaptive_avg_pool3d "
-        "adaptive_max_pool2d adaptive_max_pool3d".split(),
-        _adapt,
-    ),
-    **dict.fromkeys(
-        "reflection_pad1d reflection_pad2d replication_pad1d "
-        "replication_pad2d".split(),
-        _pad,
-    ),
-    "upsample_nearest2d": _upsample(1),
-    "upsample_bilinear2d": _upsample(2),
-    **dict.fromkeys(
-        "native_batch_norm _native_batch_norm_legit "
-        "_native_batch_norm_legit_no_training _batch_norm_with_update "
-        "cudnn_batch_norm native_group_norm native_layer_norm "
-        "_fused_rms_norm native_dropout rrelu_with_noise".split(),
-        _keep,
-    ),
-    **dict.fromkeys(
-        "alias bernoulli clone contiguous copy detach expand lift_fresh "
-        "_to_copy".split(),
-        _pointwise,
-    ),
+FAMILIES: dict[Callable, str] = {
+    _convolve: "convolution",
+    _pool(2): "max_pool2d_with_indices avg_pool2d",
+    _pool(3): "max_pool3d_with_indices avg_pool3d",
+    _adapt: """_adaptive_avg_pool2d _adaptive_avg_pool3d
+        adaptive_max_pool2d adaptive_max_pool3d""",
+    _pad: """constant_pad_nd reflection_pad1d reflection_pad2d
+        replication_pad1d replication_pad2d""",
+    _upsample(1): "upsample_nearest2d",
+    _upsample(2): "upsample_bilinear2d",
+    _reduce: """_softmax _log_softmax mean sum amax amin max min argmax argmin
+        var std var_mean logsumexp linalg_vector_norm norm prod any all""",
+    _multiply: "mm addmm bmm baddbmm",
+    _cat: "cat",
+    _stack: "stack",
+    _index: "index",
+    _slice: "slice",
+    _select: "select unbind",
+    _split: "split split_with_sizes",
+    _squeeze: "squeeze",
+    _unsqueeze: "unsqueeze",
+    _permute: "permute",
+    _transpose: "transpose t",
+    _reshape: "view _unsafe_view reshape",
+    _keep: """native_batch_norm _native_batch_norm_legit
+        _native_batch_norm_legit_no_training _batch_norm_with_update
+        cudnn_batch_norm native_group_norm native_layer_norm _fused_rms_norm
+        native_dropout rrelu_with_noise""",
+    _pointwise: """alias bernoulli clone contiguous copy detach expand
+        lift_fresh _to_copy""",
+}
+RULES = {
+    name: rule for rule, names in FAMILIES.items() for name in names.split()
 }
