@@ -397,6 +397,23 @@ def test_by_keyboard(browser, site_server):
         assert page.url.endswith("#main-content")
 
 
+@pytest.mark.parametrize("side", ["primary", "secondary"])
+def test_side_bars_open_on_a_phone(browser, site_server, side):
+    with visitor(browser, 375) as page:
+        page.go(f"{site_server}/chapters/convolution.html")
+        links = page.locator(
+            f"#pst-{side}-sidebar-modal, #pst-{side}-sidebar"
+        ).locator("nav a")
+        assert not links.first.is_visible()
+        page.locator(f".bd-header-article .{side}-toggle").focus()
+        page.keyboard.press("Enter")
+        links.first.wait_for(state="visible", timeout=2000)
+        complaints = accessibility(page) + overflow(page)
+        assert not complaints, "\n".join(complaints)
+        page.keyboard.press("Escape")
+        links.first.wait_for(state="hidden", timeout=2000)
+
+
 def test_folds_open_by_keyboard(browser, site_server, built_site, pages):
     names = [
         name

@@ -44,7 +44,8 @@
       if (!inside && event.target === dialog) dialog.close();
     });
   const sidebar = (side, folds) => {
-    const button = document.querySelector(`.${side}-toggle`);
+    const button =
+      document.querySelector(`.bd-header-article .${side}-toggle`);
     const bar = document.getElementById(`pst-${side}-sidebar`);
     const dialog = document.getElementById(`pst-${side}-sidebar-modal`);
     if (!button || !bar || !dialog) return;
@@ -184,7 +185,7 @@
 
   // What scrolls sideways can be reached by keyboard.
   const scrollable = () => {
-    for (const box of all("pre, .cell_output .output, .math, " +
+    for (const box of all("pre, .cell_output .output, .katex-display, " +
         ".pst-scrollable-table-container, .cnn-scroll")) {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
