@@ -167,6 +167,11 @@ def finished_page(page: str, path: Path, digests: dict[str, str]) -> str:
     ]
     page = page.replace(STYLES, "".join(links))
     page = page.replace(SCRIPTS, "".join(tags))
+    # The bar with the logo, the search and the chapters is a landmark.
+    page = page.replace(
+        '<div id="pst-primary-sidebar"',
+        '<div id="pst-primary-sidebar" role="banner"',
+    )
     return re.sub(
         r"<img [^>]*>", lambda tag: _sized(tag[0], path.parent), page
     )

@@ -21,11 +21,14 @@ WIDGETS = HERE.parents[2] / "cnnbook" / "widgets"
 SEARCH = (
     "documentation_options.js",
     "doctools.js",
-    "sphinx_highlight.js",
     "language_data.js",
     "searchtools.js",
 )
 """Sphinx's own, in the order in which they need each other."""
+
+# No page marks the words that were searched for: the script that would does
+# not stand being joined with the others.
+_NO_MARKS = "const SPHINX_HIGHLIGHT_ENABLED = false;"
 
 # Browsers fetch nothing from a folder: there, results have no excerpts.
 _OFFLINE = """
@@ -70,7 +73,7 @@ def write(static: Path, pages: list[str]) -> dict[str, str]:
     others = [
         (static / name).read_text(encoding="utf-8") for name in SEARCH[1:]
     ]
-    written["search.js"] = "\n".join([options, _OFFLINE, *others])
+    written["search.js"] = "\n".join([options, _NO_MARKS, _OFFLINE, *others])
     for name, text in written.items():
         path = static / name
         path.parent.mkdir(exist_ok=True)
