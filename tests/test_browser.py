@@ -355,6 +355,17 @@ def test_one_click_from_the_front_page(browser, site_server):
         assert page.url.endswith("/chapters/convolution.html")
 
 
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_search_finds(browser, site_server, built_site, scheme):
+    root = site_server if scheme == "http" else built_site.as_uri()
+    with visitor(browser) as page:
+        page.go(f"{root}/search.html?q=convolution")
+        results = page.locator("#search-results")
+        found = results.locator('a[href*="chapters/convolution.html"]')
+        found.first.wait_for(timeout=5000)
+        assert not page.seen["errors"] + page.seen["foreign"], page.seen
+
+
 def focused(page) -> dict:
     return page.evaluate(
         """() => { const at = document.activeElement;
