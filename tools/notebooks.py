@@ -92,7 +92,9 @@ def toc(root: Path = ROOT) -> list[str]:
 
 def notebooks(root: Path = ROOT) -> list[Path]:
     """Return the notebooks that `_toc.yml` names, then those of `labs/`."""
-    named = [root / f"{Path(name).with_suffix('')}.ipynb" for name in toc(root)]
+    named = [
+        root / f"{name.removesuffix('.ipynb')}.ipynb" for name in toc(root)
+    ]
     labs = sorted(
         path
         for path in (root / "labs").rglob("*.ipynb")
@@ -155,7 +157,7 @@ def normalise(nb: NotebookNode) -> NotebookNode:
     for cell in nb.cells:
         cell.source = cell.source.rstrip()
         cell.metadata = nbformat.from_dict(
-            {k: cell.metadata[k] for k in CELL_METADATA if cell.metadata.get(k)}
+            {k: v for k, v in cell.metadata.items() if k in CELL_METADATA}
         )
         if cell.cell_type != "code":
             cell.pop("attachments", None)
@@ -392,7 +394,6 @@ async def run(
 ) -> int:
     """Execute what changed (or all of `paths`); return how many failed."""
     os.environ.update(ONE_THREAD)
-    os.environ.setdefault("PYTHONHASHSEED", "0")
     around, record = surroundings(), load_record()
     places, progress = asyncio.Semaphore(workers), Progress()
     failures: list[str] = []
