@@ -25,6 +25,9 @@ from . import formula_style, gate, icons, scripts, stylesheet
 logger = logging.getLogger(__name__)
 
 STYLES, SCRIPTS = "<!--site:styles-->", "<!--site:scripts-->"
+FONTS_FIRST = "<script>document.fonts.forEach((font) => font.load())</script>"
+"""Fonts are otherwise read only when text needs them: one frame too late."""
+
 THEME_SHEETS = ("basic.css", "styles/pydata-sphinx-theme.css")
 COLAB = "https://colab.research.google.com/github"
 
@@ -165,6 +168,8 @@ def finished_page(page: str, path: Path, digests: dict[str, str]) -> str:
         f'<script defer src="{_address(static, name, digests)}"></script>'
         for name in needed
     ]
+    if formula_style.MARK in page:
+        links.append(FONTS_FIRST)
     page = page.replace(STYLES, "".join(links))
     page = page.replace(SCRIPTS, "".join(tags))
     # The bar with the logo, the search and the chapters is a landmark.
