@@ -14,7 +14,8 @@ What is counted:
 - *MACs* are multiply-accumulates, half of what `torch.utils.flop_counter`
   counts: convolutions and matrix products, no biases, no pooling.
 - *Activations* are the values that a row adds to memory: none for an output
-  that is written in place or is a view of its input.
+  that is written in place or is a view of its input.  Of what happens outside
+  of the layers, only products count.
 - The *receptive field* is in input pixels with padding.  From a layer on that
   looks at the whole map, it is cut to the input and has no jump.
 - All of it is for one example.
@@ -284,9 +285,10 @@ class _Frame:
 
     def __init__(self, name: str, module: nn.Module, args: Any, rows: int):
         self.name, self.module, self.rows = name, module, rows
-        self.leaf = not any(module.children())
+        container = isinstance(module, nn.Sequential)  # maybe an empty one
+        self.leaf = not container and not any(module.children())
         self.given = tensors(args)
-        self.parameters = self.macs = 0
+        self.parameters = self.macs = self.products = 0
 
     @property
     def kind(self) -> str:
@@ -354,10 +356,7 @@ class _Tracer(TorchDispatchMode):
         sources = [_source(t) for t in (given if frame.leaf else out[:1])]
         old = {t.untyped_storage()._cdata for t in given}
         new = [t for t in out if t.untyped_storage()._cdata not in old]
-        if not frame.leaf and sources[0] in {
-            row.name for row in self.rows[frame.rows :]
-        }:
-            new = []
+        values = sum(t.shape[1:].numel() for t in new)
         field, jump = self._measure(seen)
         self.rows.append(
             Row(
@@ -367,7 +366,9 @@ class _Tracer(TorchDispatchMode):
                 output_shape=tuple(out[0].shape[1:]),
                 parameters=frame.parameters,
                 macs=frame.macs // self.BATCH,
-                activations=sum(t[0].numel() for t in new),
+                activations=values
+                if frame.leaf
+                else frame.products // self.BATCH,
                 receptive_field=field,
                 jump=jump,
                 inputs=tuple(dict.fromkeys(s for s in sources if s)),
@@ -404,6 +405,7 @@ class _Tracer(TorchDispatchMode):
         if packet in flop_registry:
             flops = flop_registry[packet](*args, **kwargs, out_val=out)
             frame.macs += flops // 2
+            frame.products += sum(t.numel() for t in made)
         if made:
             self._follow(func, args, kwargs, given, made)
         return out
@@ -429,6 +431,8 @@ class _Tracer(TorchDispatchMode):
         source = next(iter(sources), None)
         if len(sources) > 1 and not self.frames[-1].leaf:
             source = self._join(func, tuple(sources), made[0], views)
+        if not views and any(map(_views, given)):
+            source = None  # a new constant, of the shape of an input
         for tensor in made:
             same = tensor.dim() == made[0].dim()
             tensor._trace = (views if same else ()), source

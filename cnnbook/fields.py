@@ -86,7 +86,7 @@ def propagate(func: Any, args: tuple, kwargs: dict, out: Any) -> Any:
     """
     name = func._overloadpacket.__name__.rstrip("_")
     seen = [look(t) for t in tensors((args, kwargs)) if look(t)]
-    if not seen or name in CONSTANT:
+    if not seen:
         return ()
     rule = RULES.get(name)
     if rule is None and torch.Tag.pointwise in func.tags:
@@ -205,6 +205,10 @@ def _plain(number: Number) -> int | float:
 
 # Rules.  Each takes the operator's arguments by name, what its inputs see in
 # order, and its (first) output.
+
+
+def _forget(call: dict, seen: list[Seen], out: Tensor) -> Views:
+    return ()
 
 
 def _pointwise(call: dict, seen: list[Seen], out: Tensor) -> Views:
@@ -456,11 +460,6 @@ def _positive(dims: int | Sequence[int], rank: int) -> list[int]:
     return [dim % rank for dim in dims]
 
 
-CONSTANT = set(
-    """empty_like full_like ones_like rand_like randn_like zeros_like
-    new_empty new_empty_strided new_full new_ones new_zeros fill zero""".split()
-)
-
 FAMILIES: dict[Callable, str] = {
     _convolve: "convolution",
     _pool(2): "max_pool2d_with_indices avg_pool2d",
@@ -489,6 +488,8 @@ FAMILIES: dict[Callable, str] = {
         _native_batch_norm_legit_no_training _batch_norm_with_update
         cudnn_batch_norm native_group_norm native_layer_norm _fused_rms_norm
         native_dropout rrelu_with_noise""",
+    _forget: """empty_like full_like ones_like rand_like randn_like zeros_like
+        new_empty new_empty_strided new_full new_ones new_zeros fill zero""",
     _pointwise: """alias bernoulli clone contiguous copy detach expand
         lift_fresh _to_copy""",
 }

@@ -40,6 +40,13 @@ def serve(folder: Path) -> ThreadingHTTPServer:
     return server
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One flag renews the golden files, to be read before committing."""
+    parser.addoption(
+        "--renew-golden", action="store_true", help="rewrite tests/golden"
+    )
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of a Chromium; without one the tests fail, never skip."""

@@ -1,0 +1,147 @@
+"""Small and well-known networks that tests and benchmarks trace."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def vgg16(classes: int = 1000) -> nn.Sequential:
+    """VGG-16, configuration D: 13 convolutions, 3 dense layers."""
+    parts: list[nn.Module] = []
+    channels = 3
+    for repeats, width in ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)):
+        for _ in range(repeats):
+            parts += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(True)]
+            channels = width
+        parts.append(nn.MaxPool2d(2))
+    head = [
+        *(nn.Linear(512 * 7 * 7, 4096), nn.ReLU(True), nn.Dropout()),
+        *(nn.Linear(4096, 4096), nn.ReLU(True), nn.Dropout()),
+        nn.Linear(4096, classes),
+    ]
+    return nn.Sequential(*parts, nn.Flatten(), *head)
+
+
+def alexnet_features() -> nn.Sequential:
+    """AlexNet's five convolutions, in one tower, for 224 pixels."""
+    return nn.Sequential(
+        nn.Conv2d(3, 96, 11, 4, 2),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(96, 256, 5, padding=2),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(256, 384, 3, padding=1),
+        nn.Conv2d(384, 384, 3, padding=1),
+        nn.Conv2d(384, 256, 3, padding=1),
+        nn.MaxPool2d(3, 2),
+    )
+
+
+def unit(channels: int, width: int, size: int, stride: int = 1) -> list:
+    """A convolution without bias and its batch norm."""
+    pad = size // 2
+    return [
+        nn.Conv2d(channels, width, size, stride, pad, bias=False),
+        nn.BatchNorm2d(width),
+    ]
+
+
+class Residual(nn.Module):
+    """A basic or a bottleneck block, with a projection where needed."""
+
+    def __init__(
+        self, channels: int, width: int, stride: int, bottleneck: bool
+    ) -> None:
+        super().__init__()
+        out = 4 * width if bottleneck else width
+        if bottleneck:
+            self.branch = nn.Sequential(
+                *(*unit(channels, width, 1, stride), nn.ReLU()),
+                *(*unit(width, width, 3), nn.ReLU()),
+                *unit(width, out, 1),
+            )
+        else:
+            self.branch = nn.Sequential(
+                *(*unit(channels, width, 3, stride), nn.ReLU()),
+                *unit(width, width, 3),
+            )
+        self.shortcut = nn.Sequential()
+        if stride > 1 or channels != out:
+            self.shortcut = nn.Sequential(*unit(channels, out, 1, stride))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.branch(x) + self.shortcut(x))
+
+
+def resnet(blocks: tuple[int, ...], bottleneck: bool) -> nn.Sequential:
+    """ResNet-18 is (2, 2, 2, 2), False; ResNet-50 is (3, 4, 6, 3), True."""
+    channels, parts = 64, []
+    for stage, count in enumerate(blocks):
+        width = 64 * 2**stage
+        for i in range(count):
+            stride = 2 if stage and not i else 1
+            parts.append(Residual(channels, width, stride, bottleneck))
+            channels = 4 * width if bottleneck else width
+    return nn.Sequential(
+        nn.Sequential(*(*unit(3, 64, 7, 2), nn.ReLU()), nn.MaxPool2d(3, 2, 1)),
+        nn.Sequential(*parts),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(channels, 1000),
+    )
+
+
+class TinyResidual(nn.Module):
+    """One block of each kind, small enough to read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.plain = Residual(8, 8, 1, bottleneck=False)
+        self.down = Residual(8, 16, 2, bottleneck=False)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.down(self.plain(F.relu(self.stem(x))))
+        return self.head(self.pool(x).flatten(1))
+
+
+class Inception(nn.Module):
+    """Four branches that see 1, 3, 5 and 3 pixels, side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, stride=2, padding=1)
+        self.one = nn.Conv2d(16, 8, 1)
+        self.three = nn.Sequential(
+            nn.Conv2d(16, 4, 1), nn.ReLU(), nn.Conv2d(4, 8, 3, padding=1)
+        )
+        self.five = nn.Sequential(
+            nn.Conv2d(16, 4, 1), nn.ReLU(), nn.Conv2d(4, 8, 5, padding=2)
+        )
+        self.pool = nn.Sequential(nn.MaxPool2d(3, 1, 1), nn.Conv2d(16, 8, 1))
+        self.after = nn.Conv2d(32, 8, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.stem(x))
+        branches = (self.one, self.three, self.five, self.pool)
+        return self.after(torch.cat([part(x) for part in branches], dim=1))
+
+
+class Tied(nn.Module):
+    """One layer that runs twice, and two layers that share a weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 4, 3, padding=1)
+        self.again = nn.Conv2d(4, 4, 3, padding=1)
+        self.first = nn.Linear(64, 64, bias=False)
+        self.second = nn.Linear(64, 64)
+        self.second.weight = self.first.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.again(self.again(self.stem(x)))
+        x = x.mean(dim=1).flatten(1)
+        return self.second(F.relu(self.first(x)))
