@@ -162,3 +162,109 @@ function announce(el, text, rest = 500) {
   clearTimeout(region.waiting);
   region.waiting = setTimeout(() => fill(region, text), rest);
 }
+
+// ---- The twin of cnnbook/geometry.py ----
+
+function outputSize(
+  size,
+  kernel,
+  stride = 1,
+  padding = 0,
+  dilation = 1,
+  rounding = "floor",
+) {
+  wholeNumber("size", size, 1);
+  wholeNumber("stride", stride, 1);
+  const [before, after] = paddingPair(padding);
+  const span = kernelSpan(kernel, dilation);
+  if (!["floor", "ceil", "exact"].includes(rounding)) {
+    throw new Error(
+      `There is no rounding '${rounding}'; try 'floor', 'ceil' or 'exact'.`,
+    );
+  }
+  const room = size + before + after - span;
+  if (rounding === "ceil") {
+    let places = Math.ceil(room / stride) + 1;
+    if ((places - 1) * stride >= size + before) places -= 1;
+    if (places >= 1) return places;
+  }
+  if (room < 0) {
+    throw new Error(
+      `A kernel that spans ${span} does not fit into ${size} pixels with ` +
+        `padding ${showPadding(before, after)}; make the kernel smaller, ` +
+        `or add ${-room} pixel${room === -1 ? "" : "s"} of size or padding.`,
+    );
+  }
+  if (rounding === "exact" && room % stride) {
+    throw new Error(whyNotExact(size, span, stride, before, after));
+  }
+  return Math.floor(room / stride) + 1;
+}
+
+// One field per layer: { size, jump, start } as in the Python twin.
+function receptiveFields(layers) {
+  let field = { size: 1, jump: 1, start: 0.5 };
+  return layers.map(({ kernel, stride = 1, padding = 0, dilation = 1 }) => {
+    wholeNumber("stride", stride, 1);
+    const [before] = paddingPair(padding);
+    const reach = kernelSpan(kernel, dilation) - 1;
+    field = {
+      size: field.size + reach * field.jump,
+      jump: field.jump * stride,
+      start: field.start + (reach / 2 - before) * field.jump,
+    };
+    return field;
+  });
+}
+
+function wholeNumber(name, value, least) {
+  if (!Number.isInteger(value)) {
+    throw new Error(
+      `The ${name} is a whole number, not ${value}; try ${name}=${least}.`,
+    );
+  }
+  if (value < least) {
+    throw new Error(
+      `The ${name} is at least ${least}, not ${value}; try ${name}=${least}.`,
+    );
+  }
+  return value;
+}
+
+function paddingPair(padding) {
+  const pair = Array.isArray(padding) ? padding : [padding, padding];
+  return pair.map((side) => wholeNumber("padding", side, 0));
+}
+
+function kernelSpan(kernel, dilation) {
+  wholeNumber("kernel", kernel, 1);
+  return wholeNumber("dilation", dilation, 1) * (kernel - 1) + 1;
+}
+
+function showPadding(before, after) {
+  return before === after ? String(before) : `(${before}, ${after})`;
+}
+
+function whyNotExact(size, span, stride, before, after) {
+  const room = size + before + after - span;
+  const rest = room % stride;
+  const sizes = [size - rest, size + stride - rest].filter((s) => s >= 1);
+  const strides = [];
+  for (let s = 1; s <= room; s += 1) if (room % s === 0) strides.push(s);
+  strides.sort((a, b) => Math.abs(a - stride) - Math.abs(b - stride));
+  const near = strides.slice(0, 2).sort((a, b) => a - b);
+  const away = (p) => Math.abs(2 * p - before - after);
+  let best = null;
+  for (let p = 0; p < Math.max(before, after) + stride; p += 1) {
+    const tiles = (size + 2 * p - span) % stride === 0;
+    if (size + 2 * p < span || !tiles) continue;
+    if (best === null || away(p) < away(best)) best = p;
+  }
+  return (
+    `Windows that span ${span} do not tile ${size} pixels with stride ` +
+    `${stride} and padding ${showPadding(before, after)}, because ` +
+    `${room} / ${stride} is not whole; try size ${sizes.join(" or ")}, ` +
+    `stride ${near.join(" or ")}, or padding ` +
+    `${best ?? showPadding(before, after + stride - rest)}.`
+  );
+}
