@@ -96,6 +96,26 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return book
 
 
+def test_building_again_changes_nothing(sound: Path) -> None:
+    """Neither with no page touched nor with one."""
+    site = sound / "_build" / "html"
+
+    def contents() -> dict[Path, bytes]:
+        return {
+            path: path.read_bytes()
+            for path in site.rglob("*")
+            if path.is_file()
+        }
+
+    before = contents()
+    for touched in (None, sound / "deep" / "er" / "formulas.md"):
+        if touched:
+            touched.touch()
+        result = build(sound)
+        assert result.returncode == 0, result.stderr
+        assert contents() == before
+
+
 def test_failed_build_fails_again(sound: Path, tmp_path: Path) -> None:
     text = (BROKEN / "formula.md").read_text(encoding="utf-8")
     book = write_book(tmp_path, {"formula.md": text})

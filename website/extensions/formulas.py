@@ -145,11 +145,15 @@ def visit_inline(self, node: nodes.math) -> None:
 
 
 def visit_block(self, node: nodes.math_block) -> None:
+    number = get_node_equation_number(self, node) if node["number"] else None
+    # MyST gives an environment without $$ a random name, new in each build.
+    if "amsmath" in node["classes"]:
+        node["ids"] = []
     self.body.append(self.starttag(node, "div", CLASS="math"))
-    if node["number"]:
-        number = get_node_equation_number(self, node)
+    if number:
         self.body.append(f'<span class="eqno">({number})')
-        self.add_permalink_ref(node, _("Link to this equation"))
+        if node["ids"]:
+            self.add_permalink_ref(node, _("Link to this equation"))
         self.body.append("</span>")
     self.body.append(_render_node(node, display=True) + "</div>\n")
     raise nodes.SkipNode

@@ -91,6 +91,15 @@ def error_page(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     )
 
 
+def always_one_page(app: Sphinx, *_: object) -> list[str]:
+    """Have the front page written in every build.
+
+    Sphinx copies its static files only when it writes a page; so styles and
+    scripts follow their sources even when no page changed.
+    """
+    return [app.config.root_doc]
+
+
 def start(app: Sphinx) -> None:
     """Begin a build with no sheets noted."""
     app.builder.site_sheets = set()  # type: ignore[attr-defined]
@@ -226,6 +235,7 @@ def forget_failed_build(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", start)
+    app.connect("env-get-outdated", always_one_page)
     app.connect("html-page-context", prepare_context, priority=900)
     app.connect("html-collect-pages", error_page)
     app.connect("build-finished", finish, priority=900)
