@@ -205,7 +205,9 @@ def _section(source: str) -> str:
     if not heading:
         return ""
     words = re.findall(r"[a-z0-9]+", heading[1].lower())
-    return "-".join(words)[:40].strip("-")
+    while len("-".join(words)) > 40:
+        words.pop()
+    return "-".join(words)
 
 
 def merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
@@ -224,13 +226,13 @@ def merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def read(path: Path) -> NotebookNode:
-    """Read a notebook of any minor version."""
-    return nbformat.reads(path.read_text("utf-8"), as_version=4)
+    """Read a notebook as it stands: nothing is mended on the way."""
+    return nbformat.v4.reads(path.read_text("utf-8"))
 
 
 def text_of(nb: NotebookNode) -> str:
     """Return the exact text of the file: sorted keys, a final newline."""
-    return nbformat.writes(nb).rstrip("\n") + "\n"
+    return nbformat.v4.writes(nb).rstrip("\n") + "\n"
 
 
 def write(nb: NotebookNode, path: Path) -> bool:
@@ -247,7 +249,7 @@ def write(nb: NotebookNode, path: Path) -> bool:
 # What changed
 
 
-def surroundings(root: Path = ROOT) -> str:
+def surroundings(root: Path) -> str:
     """Return a hash of what every notebook runs on: library and packages."""
     digest = hashlib.sha256(sys.version.encode())
     for path in sorted((root / "cnnbook").rglob("*")):
@@ -394,7 +396,7 @@ async def run(
 ) -> int:
     """Execute what changed (or all of `paths`); return how many failed."""
     os.environ.update(ONE_THREAD)
-    around, record = surroundings(), load_record()
+    around, record = surroundings(ROOT), load_record()
     places, progress = asyncio.Semaphore(workers), Progress()
     failures: list[str] = []
 
