@@ -273,8 +273,8 @@ class ConvExplorer(BookWidget):
             )
         return (
             f"<figure>{picture(self._settings, self.position)}<figcaption>"
-            f'<span class="ce-numbers">{formula(*self._settings)}</span> '
-            f"{words(*self._settings)}</figcaption></figure>"
+            f'<p class="ce-numbers">{formula(*self._settings)}</p>'
+            f"<p>{words(*self._settings)}</p></figcaption></figure>"
         )
 
 
@@ -349,8 +349,8 @@ def _input_cell(
     mark += _text(10 * x, 10 * y, str(level), 5)
     if row in unused or column in unused:
         mark += (
-            f'<path class="ce-unread" d="M{10 * x} {10 * y + 10}l10 -10" '
-            'stroke="#b8324a" stroke-width="0.7"/>'
+            f'<path class="ce-unread" d="{_hatch(10 * x, 10 * y)}" '
+            'fill="none" stroke="#b8324a" stroke-width="0.7"/>'
         )
     return mark
 
@@ -362,6 +362,11 @@ def _square(name: str, x: int, y: int, opacity: float = 0.2) -> str:
         f'height="10" fill="{colour}" fill-opacity="{opacity:.2g}" '
         'stroke="#76818d" stroke-width="0.3"/>'
     )
+
+
+def _hatch(x: int, y: int) -> str:
+    # Across two corners: the number between them stays legible.
+    return f"M{x} {y + 5}l5 -5M{x + 5} {y + 10}l5 -5"
 
 
 def _text(x: int, y: int, text: str, size: int) -> str:

@@ -157,6 +157,9 @@ function convRespond(settings) {
 
 const convSquare = (x, y) => `M${10 * x} ${10 * y}h10v10h-10z`;
 
+// Across two corners: the number between them stays legible.
+const convHatch = (x, y) => `M${x} ${y + 5}l5 -5M${x + 5} ${y + 10}l5 -5`;
+
 // Digits of one row in one text element: each takes its own place.
 function convDigits(name, values, x, y) {
   const places = values.map((_, i) => 10 * (x + i) + 5).join(" ");
@@ -182,7 +185,7 @@ function convInput(settings, way) {
       } else {
         levels[pixels[row][column]] += convSquare(x, y);
         if (way.unused.includes(row) || way.unused.includes(column)) {
-          paths.unread += `M${10 * x} ${10 * y + 10}l10 -10`;
+          paths.unread += convHatch(10 * x, 10 * y);
         }
       }
     }
@@ -318,6 +321,7 @@ function render({ model, el }) {
   const cells = svg("g");
   const here = svg("rect", { class: "ce-here", width: 10, height: 10 });
   output.append(cells, here);
+  const sum = html("div", { class: "ce-sum" });
   const part = (name, picture, text) =>
     html("div", { class: name }, html("p", { class: "ce-title" }, text), picture);
   const stage = html(
@@ -329,12 +333,12 @@ function render({ model, el }) {
       { class: "ce-side" },
       part("ce-output", output, "Output"),
       part("ce-kernel", kernel, "Kernel"),
+      html("div", {}, html("p", { class: "ce-title" }, "Products"), sum),
     ),
   );
   const walkBar = html("div", { class: "ce-walk" }, play.root, place.root);
-  const sum = html("div", { class: "ce-sum" });
   const words = html("figcaption", {});
-  const figure = html("figure", {}, stage, walkBar, sum, words);
+  const figure = html("figure", {}, stage, walkBar, words);
   const root = html(
     "div",
     { class: "ce" },
