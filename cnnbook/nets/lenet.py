@@ -18,7 +18,9 @@ from torch import Tensor, nn
 
 # A modern twin trained on the digits: seed 0 of results/lenet-digits.json.
 TRAINED_FILE = Path(__file__).parent / "weights" / "lenet5-digits.npz"
-TRAINED_SHA256 = ""
+TRAINED_SHA256 = (
+    "a779635ffb68c05a12c76bf40014cfc7c7698b553ab41e866c84e6b2ebb8f3dd"
+)
 
 # The paper's Table I: which maps of S2 each of the 16 maps of C3 looks at.
 C3_TABLE = (
