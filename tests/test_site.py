@@ -125,6 +125,17 @@ def test_failed_build_fails_again(sound: Path, tmp_path: Path) -> None:
         assert "KaTeX cannot read the formula" in result.stderr
 
 
+def test_chapters_stand_at_the_left(sound: Path) -> None:
+    page = (sound / "_build/html/deep/er/formulas.html").read_text("utf-8")
+    bar = re.search(r'<nav class="bd-links.*?</nav>', page, re.DOTALL)
+    assert bar
+    links = re.findall(r'<a class="([^"]+)" href="([^"]+)"', bar[0])
+    assert links == [
+        ("reference internal", "../../start.html"),
+        ("current reference internal", "#"),
+    ]
+
+
 # ---- formulas ----
 
 

@@ -55,18 +55,17 @@ def _in_script(script: str) -> list[str]:
 
 def dead_links(out: Path, pages: dict[Path, str]) -> list[tuple[Path, str]]:
     """Return the links within the site that lead nowhere."""
-    places = {path: set(_ID.findall(page)) for path, page in pages.items()}
-    known = {path.resolve() for path in out.rglob("*")}
-    known.add((out / "index.html").resolve())
+    places = {
+        str(path): set(_ID.findall(page)) for path, page in pages.items()
+    }
+    known = {str(path) for path in out.rglob("*")} | {str(out / "index.html")}
     dead = []
     for path, page in pages.items():
         for link in sorted(set(_LINK.findall(page))):
             address, _, place = unescape(unquote(link)).partition("#")
-            address = address.partition("?")[0]
-            target = Path(os.path.normpath(path.parent / address))
-            if not address:
-                target = path
-            if target.resolve() not in known or (
+            address = address.partition("?")[0] or path.name
+            target = os.path.normpath(f"{path.parent}/{address}")
+            if target not in known or (
                 place and target in places and place not in places[target]
             ):
                 dead.append((path, link))
