@@ -57,8 +57,8 @@ bibtex_bibfiles: [references.bib]
 execute: {execute_notebooks: "off"}
 """
 
-# Runs before the page's own scripts. Each moment is that of the first frame,
-# after the first paint, in which the thing is there to be seen or used.
+# Runs before the page's own scripts. A moment is that of the first frame in
+# which the thing is there to be seen or used, and not before the first paint.
 WATCH = """
 (() => {
   const seen = { shift: 0 };
@@ -67,25 +67,24 @@ WATCH = """
     for (const entry of list.getEntries())
       if (!entry.hadRecentInput) seen.shift += entry.value;
   }).observe({ type: "layout-shift", buffered: true });
-  const painted = () =>
-    performance.getEntriesByName("first-contentful-paint").length > 0;
   const formula = (at) => at.getBoundingClientRect().height > 0 &&
     getComputedStyle(at).fontFamily.includes("KaTeX");
   const frame = () => {
     const now = performance.now();
-    const read = document.readyState !== "loading";
-    if (painted() && document.body) {
+    if (document.readyState !== "loading") {
       const drawn = document.querySelectorAll(".katex-html, mjx-container");
       const written = document.querySelectorAll(".math").length;
-      if (!seen.formulas && read && drawn.length >= written && written &&
+      if (!seen.formulas && written && drawn.length >= written &&
           (formula(drawn[0]) || drawn[0].matches("mjx-container")))
         seen.formulas = now;
       const widgets = [...document.querySelectorAll(
         ".cnn-widget[data-widget]")];
-      if (!seen.usable && read && widgets.length &&
+      if (!seen.usable && widgets.length &&
           widgets.every(at => at.querySelector("button, input, select")))
         seen.usable = now;
     }
+    const paint = performance.getEntriesByName("first-contentful-paint")[0];
+    if (paint && !seen.paint) seen.paint = paint.startTime;
     requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
@@ -217,10 +216,17 @@ def visit(browser, address: str) -> Visit:
         sum(received) / 1000,
         len(own),
         len(web) - len(own),
-        seen.get("formulas") and seen["formulas"] / 1000,
-        seen.get("usable") and seen["usable"] / 1000,
+        moment(seen, "formulas"),
+        moment(seen, "usable"),
         round(seen["shift"], 4),
     )
+
+
+def moment(seen: dict[str, float], what: str) -> float | None:
+    """Return when a thing was on the screen, in seconds, or None."""
+    if what not in seen or "paint" not in seen:
+        return None
+    return max(seen[what], seen["paint"]) / 1000
 
 
 def middle(visits: list[Visit]) -> Visit:
