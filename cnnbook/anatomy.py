@@ -136,7 +136,7 @@ class Anatomy:
         ]
         rule = "─" * max(map(len, lines))
         table = [lines[0], rule, *lines[1:-1], rule, lines[-1]]
-        return "\n".join([self._caption(), "", *table, *self._notes()])
+        return "\n".join([self.caption, "", *table, *self._notes()])
 
     def to_html(self) -> str:
         """The table as HTML: a caption, headers with a scope, totals."""
@@ -157,12 +157,12 @@ class Anatomy:
             ]
             return f"<tr>{''.join(tags)}</tr>"
 
-        caption = html.escape(" ".join([self._caption(), *self._notes()]))
+        caption = html.escape(" ".join([self.caption, *self._notes()]))
         return "\n".join(
             [
                 '<div class="cnn-anatomy-table" style="overflow-x:auto" '
                 'role="region" tabindex="0" '
-                f'aria-label="{html.escape(self._caption())}">',
+                f'aria-label="{html.escape(self.caption)}">',
                 "<table>",
                 f"<caption>{caption}</caption>",
                 f"<thead>{row(heads, 'col', 'col')}</thead>",
@@ -200,7 +200,9 @@ class Anatomy:
             f"{self.total_macs:,} MACs)"
         )
 
-    def _caption(self) -> str:
+    @property
+    def caption(self) -> str:
+        """Its name and its input, in a few words."""
         return f"{self.name}, input {show_shape(self.input_shape)}"
 
     def _notes(self) -> list[str]:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
 INK = "#1f2933"
 """Text, axes and outlines; the website shows it in the page's own ink."""
 
@@ -53,3 +59,36 @@ def use_style() -> None:
         }
     )
     set_matplotlib_formats("svg", metadata={"Date": None, "Creator": None})
+
+
+class Diagram:
+    """A drawn network; a notebook shows its SVG."""
+
+    def __init__(self, svg: str, caption: str) -> None:
+        self.svg, self.caption = svg, caption
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return f"Diagram({self.caption})"
+
+
+def draw(module: nn.Module, input_size: int | Sequence[int]) -> Diagram:
+    """Draw a network from the live module, for inputs of this size.
+
+    Each volume is a stack of maps with its window, shape and parameters.  The
+    side of a sheet is to scale by square root; a stack has one sheet more
+    each time the number of maps doubles, a vector one cell more each time
+    its length does.  The small square on a map is the window of the next
+    layer.  What changes values and moves nothing (an activation, a
+    normalisation, dropout) is named at the layer before it; what a
+    ``forward`` does without a module is not drawn.  Branches run side by
+    side, and a shortcut passes above.
+    """
+    from cnnbook.anatomy import trace
+    from cnnbook.diagrams import Picture
+
+    anatomy = trace(module, input_size)
+    svg = Picture(anatomy, INK, COLOURS).svg()
+    return Diagram(svg, anatomy.caption)
