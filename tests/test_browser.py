@@ -444,6 +444,10 @@ def test_print_shows_what_is_folded(browser, site_server, built_site, pages):
     with visitor(browser) as page:
         page.go(f"{site_server}/chapters/convolution.html")
         page.emulate_media(media="print")
+        page.evaluate(
+            "new Promise(done => requestAnimationFrame(() =>"
+            " requestAnimationFrame(done)))"
+        )
         hidden = page.evaluate(
             """() => [...document.querySelectorAll(
               "main details.dropdown > :not(summary)")].filter(at =>
