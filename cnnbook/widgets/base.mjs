@@ -139,13 +139,14 @@ function change(model, values) {
   model.save_changes();
 }
 
-// However often it is called, it draws once, before the next frame is shown.
+// However often it is called by one event, it draws once, and before the
+// frame of that event is shown.
 function batched(draw) {
   let waiting = false;
   return () => {
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => {
+    queueMicrotask(() => {
       waiting = false;
       draw();
     });
