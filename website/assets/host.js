@@ -62,23 +62,31 @@ const cnnWidgets = {};
     }
   };
 
-  // What is in sight comes first; the rest follows when the page has time.
+  // What is near comes first; the rest follows when the page has time, so
+  // that whoever goes through the page by keyboard finds it ready.
   const start = () => {
-    const places = [
-      ...document.querySelectorAll(".cnn-widget[data-widget]"),
-    ];
-    const seen = (place) =>
-      place.getBoundingClientRect().top < innerHeight * 1.5;
+    const waiting = new Set(
+      document.querySelectorAll(".cnn-widget[data-widget]"),
+    );
+    const wake = (place) => {
+      if (waiting.delete(place)) mount(place);
+    };
+    const near = new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        near.unobserve(target);
+        wake(target);
+      }
+    }, { rootMargin: "50%" });
+    for (const place of waiting) near.observe(place);
     const later = window.requestIdleCallback || setTimeout;
-    const rest = places.filter((place) => !seen(place));
-    for (const place of places.filter(seen)) mount(place);
     const next = () => {
-      const place = rest.shift();
+      const [place] = waiting;
       if (!place) return;
-      mount(place);
+      wake(place);
       later(next);
     };
-    later(next);
+    addEventListener("load", () => later(next));
   };
   addEventListener("DOMContentLoaded", start);
 })();

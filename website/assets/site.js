@@ -191,6 +191,7 @@
       else box.removeAttribute("tabindex");
     }
   };
-  addEventListener("load", scrollable);
-  addEventListener("resize", scrollable);
+  const later = window.requestIdleCallback || setTimeout;
+  addEventListener("load", () => later(scrollable));
+  addEventListener("resize", () => later(scrollable));
 })();

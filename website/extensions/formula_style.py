@@ -179,14 +179,16 @@ def _face_inside(
     return face, (names | above) & _OUTER
 
 
-def subset_font(path: Path, text: set[str]) -> bytes:
-    """Return a font as woff2 with these characters only."""
+def subset_font(path: Path, text: set[str]) -> bytes | None:
+    """Return a font as woff2 with these characters only, if it has any."""
     options = subset.Options()
     options.flavor = "woff2"
     options.layout_features = []
     options.hinting = False
     options.notdef_outline = True
     font = TTFont(path, recalcTimestamp=False)
+    if not any(ord(character) in font.getBestCmap() for character in text):
+        return None
     cutter = subset.Subsetter(options)
     cutter.populate(text="".join(sorted(text)))
     cutter.subset(font)
@@ -211,8 +213,8 @@ def sheet(pages: list[str], used: Used) -> str:
     """Return the style sheet for the formulas of these pages."""
     rules, faces = load()
     fonts = [
-        font_face(face, subset_font(faces[face], text))
+        font_face(face, data)
         for face, text in sorted(characters(pages).items())
-        if face in faces
+        if face in faces and (data := subset_font(faces[face], text))
     ]
     return "".join(map(str, [*prune(rules, used), *fonts]))

@@ -8,10 +8,7 @@ of these alone, some two kilobytes, goes into the sheet itself.
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
-
-from fontTools.ttLib import TTFont
 
 from .formula_style import font_face, subset_font
 from .stylesheet import Rule, text
@@ -24,13 +21,6 @@ FONTS = {
 _CONTENT = re.compile(r'content:\s*"\\([ef][0-9a-f]{3})"')
 
 
-@cache
-def characters(path: Path) -> frozenset[int]:
-    """Return which characters a font can draw."""
-    with TTFont(path, lazy=True) as font:
-        return frozenset(font.getBestCmap())
-
-
 def faces(rules: list[Rule], static: Path) -> str:
     """Return the rules that carry the icons that these rules show."""
     css = text(rules)
@@ -40,8 +30,6 @@ def faces(rules: list[Rule], static: Path) -> str:
         path = static / FOLDER / name
         if family not in css or not path.is_file():
             continue
-        drawn = {icon for icon in shown if ord(icon) in characters(path)}
-        if drawn:
-            face = (family, weight, "normal")
-            written.append(font_face(face, subset_font(path, drawn)))
+        if data := subset_font(path, shown):
+            written.append(font_face((family, weight, "normal"), data))
     return "".join(written)

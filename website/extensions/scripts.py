@@ -39,6 +39,17 @@ if (location.protocol === "file:") {
   });
 }
 """
+# Excerpts are made of a page's text, where a formula stands three times.
+_EXCERPTS = """
+const withFormulasThrice = Search.htmlToText;
+Search.htmlToText = (html, anchor) => {
+  const page = new DOMParser().parseFromString(html, "text/html");
+  for (const twin of page.querySelectorAll(".katex-html, annotation")) {
+    twin.remove();
+  }
+  return withFormulasThrice(page.documentElement.outerHTML, anchor);
+};
+"""
 _EXPORT = re.compile(r"^export default ", re.MULTILINE)
 
 
@@ -73,7 +84,9 @@ def write(static: Path, pages: list[str]) -> dict[str, str]:
     others = [
         (static / name).read_text(encoding="utf-8") for name in SEARCH[1:]
     ]
-    written["search.js"] = "\n".join([options, _NO_MARKS, _OFFLINE, *others])
+    written["search.js"] = "\n".join(
+        [options, _NO_MARKS, _OFFLINE, *others, _EXCERPTS]
+    )
     for name, text in written.items():
         path = static / name
         path.parent.mkdir(exist_ok=True)
