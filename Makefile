@@ -11,6 +11,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SITE := $(VENV)/.site-installed
 ALL := $(VENV)/.all-installed
 
+# Every figure is computed on one thread, in the tests as in the chapters.
+export OMP_NUM_THREADS := 1
+
+.DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help book html zip test run run-all lock clean
 
@@ -46,11 +50,12 @@ run-all: $(ALL)  ## execute every notebook
 TORCH = $(shell sed -n 's/^torch==//p' requirements.lock)
 lock: $(ALL)  ## write requirements.lock anew
 	@echo "torch==$(TORCH)" > $(VENV)/torch.txt
-	$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-header \
-		--no-emit-index-url --no-emit-find-links --no-annotate \
+	$(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		-c $(VENV)/torch.txt --extra site --extra dev \
 		--output-file requirements.lock pyproject.toml
-	@sed -i.old -E -e 's/\+cpu$$//' -e '/^(nvidia-|cuda-|triton)/d' requirements.lock
+	@sed -i.old -E -e 's/\+cpu$$//' -e '/^(nvidia-|cuda-|triton|#|$$)/d' \
+		requirements.lock
 	@rm requirements.lock.old
 
 clean:  ## remove what was built; the environment stays

@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from cnnbook import probes
+PROBES = "cnnbook.probes"
+"""Where the questions stand, a module a chapter; read when asked for."""
 
 __all__ = ["Calls", "Question", "Verdict", "check", "questions", "value"]
 
@@ -173,11 +174,12 @@ def find(id: str) -> Question:
 
 
 def _chapters() -> list[str]:
-    return [module.name for module in pkgutil.iter_modules(probes.__path__)]
+    folder = importlib.import_module(PROBES).__path__
+    return [module.name for module in pkgutil.iter_modules(folder)]
 
 
 def _of_chapter(chapter: str) -> Sequence[Question]:
-    module = importlib.import_module(f"{probes.__name__}.{chapter}")
+    module = importlib.import_module(f"{PROBES}.{chapter}")
     return getattr(module, "QUESTIONS", ())
 
 

@@ -46,6 +46,7 @@ def stamped(runs: list[Run], run: Run) -> list[Run]:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Stamp one run; see the module's own words."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("where", help="the place, for a reader")
     parser.add_argument(
