@@ -25,6 +25,7 @@ from sample_nets import (
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.anatomy_vs_torchinfo import passes
 from cnnbook.anatomy import trace
 from cnnbook.geometry import Layer, receptive_fields
 from cnnbook.nets import lenet5
@@ -589,3 +590,11 @@ def test_any_other_failure_names_the_layer_and_the_reason():
         trace(nn.Sequential(Broken()), (1, 8, 8))
     with pytest.raises(TypeError, match=r"^trace\(\) takes a torch module"):
         trace("LeNet", (1, 32, 32))
+
+
+@pytest.mark.parametrize(
+    ("time", "memory", "good"),
+    [(0.9, 0.05, True), (1.1, 0.05, False), (0.9, 0.2, False)],
+)
+def test_the_benchmark_refuses_more_time_or_memory(time, memory, good):
+    assert passes({"time": time, "memory": memory}) == good
