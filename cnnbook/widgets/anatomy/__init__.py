@@ -83,6 +83,17 @@ def bars(data: dict, depth: int = 0) -> list[Bar]:
     return result
 
 
+def usual_depth(data: dict, most: int = 60) -> int:
+    """Return the finest depth with few enough bars; every layer, if short."""
+    if len(data["rows"]) <= most:
+        return 0
+    parts = max(row[0].count(".") + 1 for row in data["rows"])
+    for depth in range(parts, 0, -1):
+        if 2 < len(bars(data, depth)) <= most:
+            return depth
+    return 0
+
+
 def family(kind: str) -> str:
     """Sort a layer's kind into convolution, fully connected, or other."""
     if "Conv" in kind:
@@ -186,6 +197,8 @@ def place_of(items: Sequence[Bar], row: int) -> int:
 class AnatomyExplorer(BookWidget):
     """A traced network's layers as bars and as a table, to sort and compare.
 
+    With ``depth`` 1, 2, … neighbours whose names begin alike share a bar, as
+    a long network's do at first; with 0 every layer has its own.
     ``selected`` is the place of a layer in the anatomy's rows, -1 for none;
     ``sort`` is a measure or ``"order"``, the order in which the layers ran.
     """
@@ -227,7 +240,8 @@ class AnatomyExplorer(BookWidget):
             raise ValueError(
                 f"{anatomy.name} has no layer to show; try a module with one."
             )
-        super().__init__(data=compact(anatomy.to_json()), **traits)
+        data = compact(anatomy.to_json())
+        super().__init__(data=data, **{"depth": usual_depth(data), **traits})
 
     @traitlets.validate("selected")
     def _known_row(self, proposal: dict) -> int:
@@ -316,22 +330,20 @@ def _table(
         f'<th scope="col"{_chosen(m, measure)}>{name}</th>'
         for m, name in MEASURES.items()
     )
-    lit_row = ' class="an-on"'
+    lit_row, zero = ' class="an-on"', ' class="an-zero"'
     rows = "".join(
         f"<tr{lit_row if i == lit else ''}>"
         f'<th scope="row">{html.escape(item["name"])} '
         f"<small>{html.escape(item['kind'])}</small></th>"
         f"<td>{item['shape']}</td>"
         + "".join(
-            f"<td{_chosen(m, measure)}>{item[m]:,}</td>" for m in MEASURES
+            f"<td{'' if item[m] else zero}>{item[m]:,}</td>" for m in MEASURES
         )
         + f'<td class="an-share">{share(item[measure], sums[measure])}</td>'
         "</tr>"
         for i, item in enumerate(items)
     )
-    total = "".join(
-        f"<td{_chosen(m, measure)}>{sums[m]:,}</td>" for m in MEASURES
-    )
+    total = "".join(f"<td>{sums[m]:,}</td>" for m in MEASURES)
     return (
         '<table class="an-table"><thead><tr><th scope="col">Layer</th>'
         f'<th scope="col">Output</th>{heads}<th scope="col">Share</th></tr>'

@@ -351,7 +351,8 @@ function render({ model, el }) {
   };
   const arrange = () => {
     sorted = anOrder(items, get("sort"), get("descending"));
-    body.append(...sorted.map((place) => parts[place].row));
+    const ordered = sorted.map((place) => parts[place].row);
+    if (ordered.some((row, x) => row !== body.rows[x])) body.append(...ordered);
     for (const head of heads) {
       const on = head.dataset.sort === get("sort");
       const way = get("descending") ? "descending" : "ascending";
@@ -404,6 +405,9 @@ function render({ model, el }) {
     );
     fill(totalShare, anShare(sums[m], sums[m]));
     table.dataset.chosen = m;
+    for (const head of heads) {
+      head.classList.toggle("an-chosen", head.dataset.measure === m);
+    }
     measure.set(m);
     scale.set(get("scale"));
     shown = -2;

@@ -1,0 +1,66 @@
+"""The latency benchmark's verdicts: slow and deaf widgets are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.widget_latency import LIMIT, complaints, measure, p95
+
+HOST = Path(__file__).parents[1] / "website" / "assets" / "host.js"
+WIDGET = """
+cnnWidgets.probe = {{ render({{ el }}) {{
+  el.innerHTML = "<input type=range min=0 max=9 aria-label=A><p></p>";
+  const [input, words] = el.children;
+  input.oninput = () => {{ {act} }};
+}} }};
+"""
+ACTS = {
+    "quick": "words.textContent = input.value;",
+    "at the frame": (
+        "requestAnimationFrame(() => { words.textContent = input.value; });"
+    ),
+    "slow": (
+        "const from = performance.now(); words.textContent = input.value;"
+        "while (performance.now() - from < 20);"
+    ),
+    "slow at the frame": (
+        "requestAnimationFrame((from) => { words.textContent = input.value;"
+        "const now = performance.now();"
+        "while (performance.now() - now < 20); });"
+    ),
+    "deaf": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("act", "expected"),
+    [
+        ("quick", ""),
+        ("at the frame", ""),
+        ("slow", "over 16 ms"),
+        ("slow at the frame", "over 16 ms"),
+        ("deaf", "only 0 of 20 moves"),
+    ],
+)
+def test_names_what_is_wrong(chromium, tmp_path, monkeypatch, act, expected):
+    monkeypatch.setenv("CHROMIUM", chromium)
+    path = tmp_path / "page.html"
+    script = HOST.read_text("utf-8") + WIDGET.format(act=ACTS[act])
+    path.write_text(
+        f"<!doctype html><title>Probe</title><script>{script}</script>"
+        "<div class='cnn-widget' data-widget='probe' data-state='{}'></div>",
+        encoding="utf-8",
+    )
+    figures = measure([path], moves=20)
+    found = complaints(figures, moves=20)
+    if expected:
+        assert [expected in text for text in found] == [True]
+    else:
+        assert not found
+
+
+def test_p95_is_kept_by_19_of_20():
+    assert p95([1.0] * 95 + [99.0] * 5) < LIMIT
+    assert p95([1.0] * 90 + [99.0] * 10) > LIMIT
