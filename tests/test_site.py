@@ -498,6 +498,20 @@ def test_overridden_components_exist() -> None:
     assert "block docs_body" in theme("pydata_sphinx_theme", "search.html")
 
 
+def test_search_scripts_are_the_ones_that_the_overrides_know() -> None:
+    import sphinx
+
+    folder = Path(sphinx.__file__).parent / "themes" / "basic" / "static"
+    tools = (folder / "searchtools.js").read_text("utf-8")
+    for name in (
+        "htmlToText: (htmlString, anchor)",
+        "DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY",
+        "SPHINX_HIGHLIGHT_ENABLED",
+    ):
+        assert name in tools
+    assert "const _ready" in (folder / "doctools.js").read_text("utf-8")
+
+
 def test_elements_that_the_script_names_exist(built_site: Path) -> None:
     script = (ROOT / "website/assets/site.js").read_text("utf-8")
     text = "".join(html_pages(built_site).values())
