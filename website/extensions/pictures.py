@@ -32,6 +32,9 @@ _STYLE = re.compile(r"<style\b[^>]*>(.*?)</style>", re.DOTALL)
 _ROOT = re.compile(r"<svg\b([^>]*)>")
 _PATH = re.compile(r'(?<=\sd=")[^"]+')
 
+_INHERITED = re.compile(r'\s(?:fill|stroke|font-size|text-anchor)="[^"]*"')
+"""What a drawing's root says of all that is in it; the font is the page's."""
+
 
 def inline(svg: str, name: str, alt: str) -> str:
     """Return an SVG file as part of a page, where ``name`` is its own."""
@@ -76,9 +79,10 @@ def _root(attributes: str, name: str, alt: str, css: str) -> str:
     if size and size[2] == "pt":
         width *= 4 / 3
     view = f' viewBox="{box[1]}"' if box else ""
+    kept = "".join(_INHERITED.findall(attributes))
     return (
         f'<svg id="{name}" class="cnn-figure" role="img" '
-        f'aria-label="{_attribute(alt)}"{view} width="{width:.0f}" '
+        f'aria-label="{_attribute(alt)}"{view}{kept} width="{width:.0f}" '
         'style="max-width:100%;height:auto" '
         'xmlns="http://www.w3.org/2000/svg">'
         + (f"<style>{css}</style>" if css else "")
