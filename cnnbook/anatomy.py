@@ -161,7 +161,7 @@ class Anatomy:
         return "\n".join(
             [
                 '<div class="cnn-anatomy-table" style="overflow-x:auto" '
-                'role="region" tabindex="0" '
+                'role="group" tabindex="0" '
                 f'aria-label="{html.escape(self.caption)}">',
                 "<table>",
                 f"<caption>{caption}</caption>",
