@@ -23,12 +23,12 @@ ACTS = {
     ),
     "slow": (
         "const from = performance.now(); words.textContent = input.value;"
-        "while (performance.now() - from < 20);"
+        "while (performance.now() - from < 99);"
     ),
     "slow at the frame": (
         "requestAnimationFrame((from) => { words.textContent = input.value;"
         "const now = performance.now();"
-        "while (performance.now() - now < 20); });"
+        "while (performance.now() - now < 99); });"
     ),
     "deaf": "",
 }
