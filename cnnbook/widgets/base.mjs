@@ -133,6 +133,17 @@ function bind(model, names, listener) {
   };
 }
 
+// In JupyterLab, keys pressed inside a widget are the widget's own: without
+// this mark, on the very control that has the focus, JupyterLab takes arrows.
+function keepingKeys(render) {
+  return ({ model, el }) => {
+    el.addEventListener("focusin", ({ target }) => {
+      target.dataset.lmSuppressShortcuts = "true";
+    });
+    return render({ model, el });
+  };
+}
+
 // Set traits in the view, and tell the kernel where there is one.
 function change(model, values) {
   for (const [name, value] of Object.entries(values)) model.set(name, value);

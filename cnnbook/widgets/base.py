@@ -35,9 +35,18 @@ class BookWidget(anywidget.AnyWidget):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Join the shared script and style to the widget's own."""
         if "_name" in cls.__dict__:
-            cls._esm = _joined(cls._name, "base.mjs", "widget.mjs")
+            script = _joined(cls._name, "base.mjs", "widget.mjs")
+            cls._esm = script.replace(
+                "export default { render };",
+                "export default { render: keepingKeys(render) };",
+            )
             cls._css = _joined(cls._name, "base.css", "widget.css")
         super().__init_subclass__(**kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The style is written for these classes, on a page and in a kernel.
+        self.add_class("cnn-widget").add_class(f"cnn-{self._name}")
 
     def state(self) -> dict[str, Any]:
         """Return the public traits, as the page's script reads them."""
