@@ -143,12 +143,12 @@ function convReads(settings, pixels, row, column) {
 function convRespond(settings) {
   const { output } = convWalk(settings);
   const pixels = convImage(settings.size);
-  const taps = convWeights(settings.kernel);
+  const taps = convWeights(settings.kernel).flat();
   return convRange(output).map((row) =>
     convRange(output).map((column) =>
       convReads(settings, pixels, row, column)
         .flat()
-        .reduce((sum, value, i) => sum + value * taps.flat()[i], 0),
+        .reduce((sum, value, i) => sum + value * taps[i], 0),
     ),
   );
 }
@@ -214,6 +214,7 @@ function convInput(settings, way) {
 
 function convOutput(answers) {
   const most = Math.max(1, ...answers.flat().map(Math.abs));
+  const name = most > 99 ? "ce-answer ce-long" : "ce-answer";
   let cells = "";
   answers.forEach((line, y) => {
     line.forEach((value, x) => {
@@ -222,7 +223,7 @@ function convOutput(answers) {
         `<rect class="ce-out ${sign}" x="${10 * x}" y="${10 * y}" ` +
         `width="10" height="10" ` +
         `fill-opacity="${((0.45 * Math.abs(value)) / most).toFixed(2)}"/>` +
-        `<text class="ce-answer" x="${10 * x + 5}" y="${10 * y + 5}" ` +
+        `<text class="${name}" x="${10 * x + 5}" y="${10 * y + 5}" ` +
         `dy=".36em">${convMinus(value)}</text>`;
     });
   });
