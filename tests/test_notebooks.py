@@ -305,3 +305,20 @@ def test_normal_form_is_stable_and_keeps_readable_ids() -> None:
     assert nb.cells[2].metadata == {"tags": ["a"]}
     again = writer.text_of(writer.normalise(new.reads(form)))
     assert again == form
+
+
+def test_a_notebook_survives_editing_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "sound.ipynb"
+    path.write_bytes((BROKEN / "sound.ipynb").read_bytes())
+    text = path.with_suffix(".md")
+    for options in (["--to", "md:myst", path], ["--to", "ipynb", text]):
+        if text in options:
+            options += ["--update"]
+        subprocess.run(
+            [sys.executable, "-m", "jupytext", *options],
+            check=True,
+            capture_output=True,
+        )
+    assert text.exists()
+    again = writer.text_of(writer.normalise(writer.read(path)))
+    assert again == (BROKEN / "sound.ipynb").read_text("utf-8")

@@ -1,6 +1,6 @@
 """Serve a built site on this machine, until Ctrl-C.
 
-    python tools/serve.py _build/html --port 8000
+python tools/serve.py _build/html --port 8000
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import sys
 from functools import partial
+from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -16,6 +18,20 @@ class Handler(SimpleHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing of each request."""
+
+    def send_error(self, code: int, *words: str | None) -> None:
+        """Answer with the site's own page where there is no other."""
+        own = Path(self.directory) / "404.html"
+        if code != HTTPStatus.NOT_FOUND or not own.exists():
+            super().send_error(code, *words)
+            return
+        body = own.read_bytes()
+        self.send_response(code)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
 
 def bind(folder: str, port: int) -> ThreadingHTTPServer:
