@@ -519,10 +519,12 @@ def show(browser, tmp_path):
             as_classic(n, (WIDGETS / n / "widget.mjs").read_text("utf-8"))
             for n in names
         ]
+        style = "".join(widget._css for widget in widgets)
         file = tmp_path / "page.html"
         file.write_text(
             '<!doctype html><html lang="en"><meta charset="utf-8">'
-            f"<title>Widgets</title><style>{widgets[0]._css}</style>"
+            '<meta name="viewport" content="width=device-width">'
+            f"<title>Widgets</title><style>{style}</style>"
             f"<script>{''.join(scripts)}</script>"
             + "".join(widget.to_html() for widget in widgets),
             encoding="utf-8",
@@ -600,6 +602,33 @@ def test_layers_are_stacked_by_keyboard(show):
     page.get_by_label("Network").select_option("vgg16")
     assert "212 × 212" in words.inner_text()
     assert page.locator("tbody tr").count() == 18
+
+
+def small_targets(page) -> list[str]:
+    """Return the controls that a thumb would miss."""
+    return page.evaluate("""() => [...document.querySelectorAll(
+      ".cnn-widget :is(button, input, select)")]
+      .filter((control) => control.checkVisibility())
+      .filter((control) => {
+        const { width, height } = control.getBoundingClientRect();
+        return Math.min(width, height) < 44;
+      })
+      .map((control) => control.outerHTML)""")
+
+
+def test_a_thumb_finds_every_control(show):
+    phone = {
+        "has_touch": True,
+        "is_mobile": True,
+        "viewport": {"width": 320, "height": 700},
+    }
+    page = show(ConvExplorer(), ReceptiveFieldExplorer(), **phone)
+    assert small_targets(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.evaluate(
+        "document.querySelector('button').style = 'min-height: 40px'"
+    )
+    assert len(small_targets(page)) == 1
 
 
 def test_the_result_is_said_once_the_hand_rests(show):
