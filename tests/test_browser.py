@@ -118,8 +118,8 @@ def axe_source() -> str:
 
 def accessibility(page, within: str = "html") -> list[str]:
     """What axe finds wrong. Also what it could not judge by an error."""
-    # Judge what lies below the screen too, which the browser leaves out.
-    page.add_style_tag(content="* {content-visibility: visible !important}")
+    if page.locator("html[data-theme]").count():
+        page.locator("html[data-loaded]").wait_for(timeout=5000)
     page.evaluate(axe_source())
     result = page.evaluate(
         "within => axe.run(document.querySelector(within),"
@@ -189,6 +189,7 @@ def reacts(page) -> list[str]:
     for index in range(widgets.count()):
         widget = widgets.nth(index)
         name = widget.get_attribute("data-widget")
+        widget.scroll_into_view_if_needed()
         controls = widget.locator(CONTROLS)
         try:
             controls.first.wait_for(state="visible", timeout=3000)
@@ -427,6 +428,19 @@ def test_side_bars_open_on_a_phone(browser, site_server, side):
         assert not complaints, "\n".join(complaints)
         page.keyboard.press("Escape")
         links.first.wait_for(state="hidden", timeout=2000)
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_nothing_stays_held_back(browser, site_server, scripts):
+    """Once loaded, or without scripts, every section is laid out."""
+    with visitor(browser, java_script_enabled=scripts) as page:
+        page.go(f"{site_server}/chapters/convolution.html")
+        page.wait_for_timeout(500)
+        held = page.locator("main section section").evaluate_all(
+            "all => all.filter(at =>"
+            " getComputedStyle(at).contentVisibility !== 'visible').length"
+        )
+        assert held == 0
 
 
 def test_folds_open_by_keyboard(browser, site_server, built_site, pages):

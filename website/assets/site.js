@@ -192,6 +192,9 @@
     }
   };
   const later = window.requestIdleCallback || setTimeout;
-  addEventListener("load", () => later(scrollable));
+  addEventListener("load", () => later(() => {
+    root.dataset.loaded = "";  // book.css holds later sections back until now
+    scrollable();
+  }));
   addEventListener("resize", () => later(scrollable));
 })();
