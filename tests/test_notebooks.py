@@ -307,6 +307,26 @@ def test_normal_form_is_stable_and_keeps_readable_ids() -> None:
     assert again == form
 
 
+def test_the_cell_for_colab_is_generated(tmp_path: Path) -> None:
+    (tmp_path / "_config.yml").write_text(
+        "repository: {url: https://host.example/a/b/, branch: dev}"
+    )
+    source = writer.colab_source(tmp_path)
+    assert "clone -q --depth 1 -b dev" in source
+    assert " https://host.example/a/b" in source
+    compile(source, "colab", "exec")
+    new = nbformat.v4
+    setup = new.new_code_cell("import cnnbook", metadata={"tags": ["setup"]})
+    nb = writer.normalise(new.new_notebook(cells=[setup]))
+    assert [cell.source for cell in nb.cells] == [
+        writer.colab_source(),
+        "import cnnbook",
+    ]
+    # whoever edits it gets it back as it was
+    nb.cells[0].source = source
+    assert writer.normalise(nb).cells[0].source == writer.colab_source()
+
+
 def test_a_notebook_survives_editing_as_text(tmp_path: Path) -> None:
     path = tmp_path / "sound.ipynb"
     path.write_bytes((BROKEN / "sound.ipynb").read_bytes())

@@ -145,6 +145,45 @@ def select(names: list[str], root: Path = ROOT) -> list[Path]:
 # The normal form
 
 
+def colab_source(root: Path = ROOT) -> str:
+    """Return the code that readies Colab, with the repository's address.
+
+    Colab opens a notebook alone, without the book around it.
+    """
+    config = yaml.safe_load((root / "_config.yml").read_text("utf-8"))
+    repository = config["repository"]
+    url, branch = repository["url"].rstrip("/"), repository["branch"]
+    return f"""\
+# In Colab: fetch the book and install its library. Elsewhere: nothing.
+import os
+import subprocess
+import sys
+
+if "google.colab" in sys.modules and not os.path.exists("/content/book"):
+    for command in (
+        "git clone -q --depth 1 -b {branch}"
+        " {url}"
+        " /content/book",
+        "pip install -q anywidget",
+        "pip install -q --no-deps /content/book",
+    ):
+        subprocess.run(command.split(), check=True)
+    os.chdir("/content/book/chapters")"""
+
+
+def ready_colab(nb: NotebookNode) -> None:
+    """Put the cell for Colab, always the same, before the setup cell."""
+    tags = [cell.metadata.get("tags", []) for cell in nb.cells]
+    setup = [i for i, found in enumerate(tags) if "setup" in found]
+    if setup and not any("colab" in found for found in tags):
+        cell = nbformat.v4.new_code_cell(id="colab")
+        cell.metadata["tags"] = ["colab", "remove-cell"]
+        nb.cells.insert(setup[0], cell)
+    for cell in nb.cells:
+        if "colab" in cell.metadata.get("tags", []):
+            cell.source = colab_source()
+
+
 def normalise(nb: NotebookNode) -> NotebookNode:
     """Bring a notebook into the form that is committed; changes it."""
     nb.nbformat, nb.nbformat_minor = 4, 5
@@ -152,6 +191,7 @@ def normalise(nb: NotebookNode) -> NotebookNode:
     nb.metadata = nbformat.from_dict(
         {**kept, "kernelspec": KERNEL, "language_info": LANGUAGE}
     )
+    ready_colab(nb)
     name_cells(nb)
     count = 0
     for cell in nb.cells:
