@@ -14,6 +14,7 @@ import importlib
 import math
 import numbers
 import pkgutil
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -93,7 +94,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `check` says: a line to read, shown once, never a truth value."""
+    """What `check` says: words to read, shown once, never a truth value."""
 
     line: str
     right: bool | None = field(repr=False)
@@ -103,7 +104,7 @@ class Verdict:
         return self.line
 
     def _ipython_display_(self) -> None:
-        """Show nothing: the line has been printed."""
+        """Show nothing: it has been printed."""
 
     def __bool__(self) -> bool:
         """Refuse: a verdict is for a reader."""
@@ -113,7 +114,7 @@ class Verdict:
 
 
 def check(id: str, answer: Any = ...) -> Verdict:
-    """Compare an answer with the exercise's, and print one line about it.
+    """Compare an answer with the exercise's, and print a sentence about it.
 
     An answer is a value or, where the exercise asks for one, a function.
     `...` stands for none yet. A wrong answer that is known to come from a
@@ -123,7 +124,7 @@ def check(id: str, answer: Any = ...) -> Verdict:
     right, remark = judge(question, answer)
     mark = {True: "✓", False: "✗", None: "·"}[right]
     line = f"{mark} {question.id} · {question.title}{remark}"
-    print(line)
+    print(textwrap.fill(line, 72, subsequent_indent="  "))
     return Verdict(line, right)
 
 
