@@ -53,7 +53,7 @@ def use_style() -> None:
             "legend.frameon": False,
             "font.size": 10,
             "image.cmap": "gray",
-            "image.interpolation": "nearest",
+            "image.interpolation": "none",
             "svg.fonttype": "none",
             "svg.hashsalt": "from-lenet-to-resnet",
         }

@@ -62,8 +62,8 @@ const cnnWidgets = {};
     }
   };
 
-  // What is near comes first; the rest follows when the page has time, so
-  // that whoever goes through the page by keyboard finds it ready.
+  // What is near comes first; the rest follows at once, each in a task of its
+  // own, so that whoever goes through the page by keyboard finds it ready.
   const start = () => {
     const waiting = new Set(
       document.querySelectorAll(".cnn-widget[data-widget]"),
@@ -79,14 +79,13 @@ const cnnWidgets = {};
       }
     }, { rootMargin: "50%" });
     for (const place of waiting) near.observe(place);
-    const later = window.requestIdleCallback || setTimeout;
     const next = () => {
       const [place] = waiting;
       if (!place) return;
       wake(place);
-      later(next);
+      setTimeout(next);
     };
-    addEventListener("load", () => later(next));
+    setTimeout(next);
   };
   addEventListener("DOMContentLoaded", start);
 })();

@@ -39,6 +39,9 @@ _TOKEN = re.compile(
     r"\\(?P<edge>begin|end)\s*\{[^}]*\}|\\\\|\\.|[{}&]", re.DOTALL
 )
 
+# KaTeX repeats the LaTeX inside the MathML, where no reader is shown it.
+_SOURCE = re.compile(r"<annotation .*?</annotation>", re.DOTALL)
+
 _RENDER = """
 const render = (latex, display) => {
   const options = {displayMode: display, output: "htmlAndMathml",
@@ -121,7 +124,7 @@ def render(latex: str, display: bool = False) -> str:
         if r"\label" in latex or r"\eqref" in latex:
             reason += " Number with $$ … $$ (eq-name) and cite with {eq}."
         raise FormulaError(reason)
-    return answer["html"]
+    return _SOURCE.sub("", answer["html"])
 
 
 def _render_node(node: nodes.Element, display: bool) -> str:

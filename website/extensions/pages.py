@@ -32,6 +32,10 @@ THEME_SHEETS = ("basic.css", "styles/pydata-sphinx-theme.css")
 COLAB = "https://colab.research.google.com/github"
 
 
+_PLAIN = re.compile(r'<span class="(?:n|nn|o|p|w)">([^<]*)</span>')
+"""Words of code that book.css shows in plain ink: half of a page's spans."""
+
+
 def prepare_context(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree
 ) -> None:
@@ -179,6 +183,7 @@ def finished_page(page: str, path: Path, digests: dict[str, str]) -> str:
     ]
     if formula_style.MARK in page:
         links.append(FONTS_FIRST)
+    page = _PLAIN.sub(r"\1", page)
     page = page.replace(STYLES, "".join(links))
     page = page.replace(SCRIPTS, "".join(tags))
     # The bar with the logo, the search and the chapters is a landmark.
