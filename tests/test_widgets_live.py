@@ -140,6 +140,15 @@ def notebook(lab: str, browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1200, "height": 1400})
     page = context.new_page()
     page.set_default_timeout(START_LIMIT)
+    # JupyterLab may ask something of its own while it starts on a busy
+    # machine; its question is in the output if the test fails.
+    question = page.locator("dialog.jp-Dialog")
+
+    def answer() -> None:
+        print("JupyterLab asked:", question.first.inner_text())
+        question.first.locator(".jp-mod-accept").click()
+
+    page.add_locator_handler(question, answer)
     page.goto(lab)
     page.locator(".jp-CodeCell").nth(len(CELLS) - 1).wait_for()
     page.locator(

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import imagesize
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.util import logging
 
 from . import formula_style, gate, icons, scripts, stylesheet
@@ -104,6 +105,14 @@ def always_one_page(app: Sphinx, *_: object) -> list[str]:
     return [app.config.root_doc]
 
 
+def note_engine(app: Sphinx, config: Config) -> None:
+    """Have Sphinx write every page anew when the site's own code changed."""
+    website = Path(__file__).parents[1]
+    code = [*website.rglob("*.py"), *(website / "templates").iterdir()]
+    texts = [path.read_text(encoding="utf-8") for path in sorted(code)]
+    config.site_engine = scripts.digest("".join(texts))
+
+
 def start(app: Sphinx) -> None:
     """Begin a build with no sheets noted."""
     app.builder.site_sheets = set()  # type: ignore[attr-defined]
@@ -184,6 +193,8 @@ def finished_page(page: str, path: Path, digests: dict[str, str]) -> str:
     if formula_style.MARK in page:
         links.append(FONTS_FIRST)
     page = _PLAIN.sub(r"\1", page)
+    # The look hangs on the theme's name; without scripts nobody sets it.
+    page = page.replace("<html ", '<html data-theme="light" ', 1)
     page = page.replace(STYLES, "".join(links))
     page = page.replace(SCRIPTS, "".join(tags))
     # The bar with the logo, the search and the chapters is a landmark.
@@ -239,6 +250,8 @@ def forget_failed_build(app: Sphinx) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_config_value("site_engine", "", "html", types=[str])
+    app.connect("config-inited", note_engine)
     app.connect("builder-inited", start)
     app.connect("env-get-outdated", always_one_page)
     app.connect("html-page-context", prepare_context, priority=900)
