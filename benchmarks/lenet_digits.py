@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/lenet_digits.py
 
-takes about six minutes on one core.  The recipe is chosen by the validation
+takes about ten minutes on one core.  The recipe is chosen by the validation
 figures alone: five folds of the 4,000 training digits, fold k being digits 80k
 to 80k + 79 of each class, because neighbours in the file often share a writer.
 Then each seed trains on all 4,000 and reads the 1,000 test digits once.
