@@ -12,10 +12,12 @@ gets as many arrow keys. Of every move, in milliseconds:
   fit into one frame, 16 ms. Other work of the machine is not in it; the
   compositor's, beside the page, is not either; the measuring itself is.
 - *sight*: the same by the clock, without the wait for the frame to begin.
+  This has to fit into one frame, 16 ms.
 - *frame*: from the start of this frame to the start of the next, each with
   a move in it; 16.7 ms where no frame is dropped.
 
-The clock's times are those of an idle machine only if the machine is idle.
+What counts is *sight*. Its times are those of an idle machine only if the
+machine is idle, so --check takes *work* in its place where that is less.
 """
 
 from __future__ import annotations
@@ -187,10 +189,10 @@ def complaints(figures: list[dict], moves: int = MOVES) -> list[str]:
     found = []
     for one in figures:
         name = f"{one['name']} on {one['page']}"
-        if p95(one["work"]) > LIMIT:
+        slowest = min(p95(one["sight"]), p95(one["work"]))
+        if slowest > LIMIT:
             found.append(
-                f"{name}: p95 of {p95(one['work']):.1f} ms a move, "
-                f"over {LIMIT:.0f} ms"
+                f"{name}: p95 of {slowest:.1f} ms a move, over {LIMIT:.0f} ms"
             )
         if one["changed"] < moves / 2:
             found.append(
