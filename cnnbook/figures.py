@@ -30,7 +30,7 @@ def use_style() -> None:
 
     mpl.rcParams.update(
         {
-            "figure.figsize": (6.4, 3.2),
+            "figure.figsize": (5.2, 2.9),
             "figure.facecolor": "none",
             "figure.constrained_layout.use": True,
             "savefig.facecolor": "none",
