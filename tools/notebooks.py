@@ -159,15 +159,16 @@ import os
 import subprocess
 import sys
 
-if "google.colab" in sys.modules and not os.path.exists("/content/book"):
-    for command in (
-        "git clone -q --depth 1 -b {branch}"
-        " {url}"
-        " /content/book",
-        "pip install -q anywidget",
-        "pip install -q --no-deps /content/book",
-    ):
-        subprocess.run(command.split(), check=True)
+if "google.colab" in sys.modules:
+    if not os.path.exists("/content/book"):
+        for command in (
+            "git clone -q --depth 1 -b {branch}"
+            " {url}"
+            " /content/book",
+            "pip install -q anywidget",
+            "pip install -q --no-deps /content/book",
+        ):
+            subprocess.run(command.split(), check=True)
     os.chdir("/content/book/chapters")"""
 
 
