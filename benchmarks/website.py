@@ -31,16 +31,7 @@ from statistics import median
 from urllib.parse import unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
+ALONE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 LINE = {
     "offline": False,
     "latency": 150,
@@ -282,7 +273,7 @@ def measure(site: Path, runs: int) -> list[Page]:
     from playwright.sync_api import sync_playwright
 
     sys.path.insert(0, str(ROOT))
-    from tools.chromium import ensure
+    from tools.chromium import FLAGS, ensure
 
     with tempfile.TemporaryDirectory() as folder:
         stock = stock_build(Path(folder))
@@ -292,7 +283,7 @@ def measure(site: Path, runs: int) -> list[Page]:
             sync_playwright() as playwright,
         ):
             browser = playwright.chromium.launch(
-                executable_path=ensure(), args=list(FLAGS)
+                executable_path=ensure(), args=[*FLAGS, ALONE]
             )
             found = []
             for name in chapters(site):

@@ -30,12 +30,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tools.chromium import ensure  # noqa: E402
+from tools.chromium import FLAGS, ensure  # noqa: E402
 
 SITE = ROOT / "_build" / "html"
 MOVES = 200
 LIMIT = 16.0
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic")
 PREPARE = """
 (place) => {
   const widget = document.querySelectorAll(".cnn-widget[data-widget]")[place];

@@ -14,17 +14,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-BROWSER_FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
 class QuietHandler(SimpleHTTPRequestHandler):
     """Serves a folder and says nothing about it."""
 
@@ -70,9 +59,11 @@ def browser(chromium: str) -> Iterator:
     """One headless browser for the whole run."""
     from playwright.sync_api import sync_playwright
 
+    from tools.chromium import FLAGS
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium, args=list(BROWSER_FLAGS)
+            executable_path=chromium, args=list(FLAGS)
         )
         yield browser
         browser.close()

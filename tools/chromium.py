@@ -28,6 +28,16 @@ APPLICATIONS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "C:/Program Files/Google/Chrome/Application/chrome.exe",
 )
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""How tests and benchmarks start it: as root too, and silent on the net."""
 ADVICE = (
     "The browser tests need Chromium, and none was found or could be "
     "installed: install it (`sudo apt-get install chromium`, or "
