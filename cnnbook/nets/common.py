@@ -1,0 +1,90 @@
+"""What several networks share: a layer, first weights, words on bad input."""
+
+from collections.abc import Iterable
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LAYERS = nn.Conv2d | nn.Linear
+
+
+class LocalNorm(nn.Module):
+    """AlexNet's section 3.3: each value is damped by its five neighbours in depth.
+
+    It divides by (2 + 0.0001 · the sum of their squares) to the power 0.75.
+    Torch multiplies alpha with the mean and not the sum: hence 5e-4.  The
+    towers do not see each other here, as they would have had to talk.
+    """
+
+    def __init__(self, groups: int = 1) -> None:
+        super().__init__()
+        self.groups = groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        towers = x.unflatten(1, (self.groups, -1)).flatten(0, 1)
+        towers = F.local_response_norm(towers, 5, alpha=5e-4, beta=0.75, k=2.0)
+        return towers.view_as(x)
+
+    def extra_repr(self) -> str:
+        return f"groups={self.groups}"
+
+
+def gaussian(net: nn.Module, std: float) -> None:
+    """Weights from a normal distribution of one width, biases zero."""
+    for layer in net.modules():
+        if isinstance(layer, LAYERS):
+            nn.init.normal_(layer.weight, std=std)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def glorot(net: nn.Module) -> None:
+    """Weights after Glorot and Bengio (2010), biases zero."""
+    for layer in net.modules():
+        if isinstance(layer, LAYERS):
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def he(net: nn.Module) -> None:
+    """Weights after He and others (2015), made for ReLU; biases zero."""
+    for layer in net.modules():
+        if isinstance(layer, LAYERS):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def choose(what: str, given: object, possible: Iterable[object]) -> None:
+    """Refuse a variant or a depth that does not exist."""
+    possible = list(possible)
+    if given not in possible:
+        *others, last = map(repr, possible)
+        names = f"{', '.join(others)} or {last}" if others else last
+        raise ValueError(f"There is no {what} {given!r}; try {names}.")
+
+
+def check_images(
+    x: Tensor, channels: int, smallest: int, largest: int | None = None
+) -> None:
+    """Refuse images that the network cannot read."""
+    fits = x.dim() == 4 and x.shape[1] == channels
+    if (
+        fits
+        and smallest <= min(x.shape[2:])
+        and (largest is None or max(x.shape[2:]) <= largest)
+    ):
+        return
+    sides = (
+        f"at least {smallest} pixels a side"
+        if largest is None
+        else f"{smallest} to {largest} pixels a side"
+        if largest > smallest
+        else f"{smallest} by {smallest} pixels"
+    )
+    raise ValueError(
+        f"This network reads batches (N, {channels}, height, width) of "
+        f"images with {sides}, not {tuple(x.shape)}; resize the images, or "
+        "build it with the in_channels that they have."
+    )
