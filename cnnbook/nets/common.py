@@ -9,9 +9,9 @@ LAYERS = nn.Conv2d | nn.Linear
 
 
 class LocalNorm(nn.Module):
-    """AlexNet's section 3.3: each value is damped by its five neighbours in depth.
+    """AlexNet's section 3.3: a value is damped by its neighbours in depth.
 
-    It divides by (2 + 0.0001 · the sum of their squares) to the power 0.75.
+    It divides by (2 + 0.0001 · the sum of five squares) to the power 0.75.
     Torch multiplies alpha with the mean and not the sum: hence 5e-4.  The
     towers do not see each other here, as they would have had to talk.
     """
