@@ -1,10 +1,10 @@
 """Building and tracing networks: cnnbook.anatomy against torchinfo.
 
-Each side builds and describes LeNet-5, VGG-16 and ResNet-50 in a process of
-its own, so that the peak of memory is its own.  ``cnnbook`` does both on the
-meta device: it never allocates the weights.  torchinfo is given what its
-users give it, a real network and an input size.  Starting Python and loading
-torch is not counted: the memory is what is added to it.
+Each side builds and describes LeNet-5 and the eleven ImageNet networks in a
+process of its own, so that the peak of memory is its own.  ``cnnbook`` does
+both on the meta device: it never allocates the weights.  torchinfo is given
+what its users give it, a real network and an input size.  Starting Python and
+loading torch is not counted: the memory is what is added to it.
 
 Both can be measured on the meta device as well, so that one sees what is due
 to the device and what to the tracing.  A single trace of a very deep net of
@@ -25,35 +25,35 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
+import torch
+import torchinfo
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
+
+from cnnbook import nets  # noqa: E402
+from cnnbook.anatomy import trace  # noqa: E402
 
 SIDES = ("cnnbook", "torchinfo", "torchinfo on meta")
-SIZES = {
-    "LeNet-5": (1, 32, 32),
-    "VGG-16": (3, 224, 224),
-    "ResNet-50": (3, 224, 224),
+MAKERS = {
+    "LeNet-5": partial(nets.lenet5, "modern"),
+    "AlexNet": partial(nets.alexnet, "one-tower"),
+    **{f"VGG {name}": partial(nets.vgg, name) for name in "ABDE"},
+    "GoogLeNet": nets.googlenet,
+    **{
+        f"ResNet-{depth}": partial(nets.resnet, depth)
+        for depth in (18, 34, 50, 101, 152)
+    },
 }
 RUNS = 3
 
 
 def measure(side: str) -> dict:
     """Build and describe every network once; seconds and added MiB."""
-    import torch
-    import torchinfo
-    from sample_nets import resnet, vgg16
-
-    from cnnbook.anatomy import trace
-    from cnnbook.nets import lenet5
-
     torch.set_num_threads(1)
-    makers = {
-        "LeNet-5": lambda: lenet5("modern"),
-        "VGG-16": vgg16,
-        "ResNet-50": lambda: resnet((3, 4, 6, 3), bottleneck=True),
-    }
 
     def describe(net: torch.nn.Module, size: tuple[int, ...]) -> int:
         if side == "cnnbook":
@@ -64,13 +64,14 @@ def measure(side: str) -> dict:
         return done.total_params
 
     # The first call of each loads parts of torch; it is not counted.
-    describe(lenet5("modern").eval(), SIZES["LeNet-5"])
+    describe(nets.lenet5("modern").eval(), (1, 32, 32))
     before = peak()
     seconds, parameters = {}, {}
-    for name, size in SIZES.items():
+    for name, make in MAKERS.items():
+        size = (1, 32, 32) if name == "LeNet-5" else (3, 224, 224)
         start = time.perf_counter()
         with torch.device("cpu" if side == "torchinfo" else "meta"):
-            net = makers[name]().eval()
+            net = make().eval()
         built = time.perf_counter()
         parameters[name] = describe(net, size)
         seconds[name] = [built - start, time.perf_counter() - built]
@@ -117,7 +118,7 @@ def report(results: dict[str, list[dict]]) -> dict[str, float]:
         for side, runs in results.items()
     }
     print(f"{'milliseconds':20}", *(f"{side:>18}" for side in SIDES))
-    for name in SIZES:
+    for name in MAKERS:
         for i, part in enumerate(("build", "describe")):
             cells = (
                 f"{middle[side]['seconds'][name][i] * 1e3:18.1f}"

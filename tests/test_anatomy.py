@@ -14,27 +14,20 @@ import torch.nn.functional as F
 import torchinfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_nets import (
-    Inception,
-    Tied,
-    TinyResidual,
-    alexnet_features,
-    resnet,
-    vgg16,
-)
+from sample_nets import Inception, Tied, TinyResidual
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.anatomy_vs_torchinfo import passes
 from cnnbook.anatomy import trace
 from cnnbook.geometry import Layer, receptive_fields
-from cnnbook.nets import lenet5
+from cnnbook.nets import alexnet, lenet5, resnet, vgg
 
 GOLDEN = Path(__file__).parent / "golden"
 NETS = {
     "lenet5-modern": (lambda: lenet5("modern"), (1, 32, 32)),
     "lenet5-1998": (lambda: lenet5("1998"), (1, 32, 32)),
-    "vgg16": (vgg16, (3, 224, 224)),
+    "vgg16": (lambda: vgg("D"), (3, 224, 224)),
     "residual": (TinyResidual, (3, 16, 16)),
     "inception": (Inception, (3, 32, 32)),
     "tied": (Tied, (1, 8, 8)),
@@ -163,7 +156,7 @@ def test_counts_are_torchs(traced):
 
 def test_vgg_16_has_the_published_figures():
     with torch.device("meta"):
-        net = vgg16().eval()
+        net = vgg("D").eval()
     anatomy = trace(net, (3, 224, 224))
     rows = anatomy.rows
     convolutions = [row for row in rows if row.kind == "Conv2d"]
@@ -178,7 +171,7 @@ def test_vgg_16_has_the_published_figures():
 
 def test_relus_that_are_not_in_place_cost_memory():
     with torch.device("meta"):
-        net = vgg16().eval()
+        net = vgg("D").eval()
     for part in net.modules():
         if isinstance(part, nn.ReLU):
             part.inplace = False
@@ -186,20 +179,21 @@ def test_relus_that_are_not_in_place_cost_memory():
     assert activations + 3 * 224 * 224 == 28_793_320
 
 
-def test_receptive_fields_of_the_papers_nets():
+@pytest.mark.parametrize(
+    "make, side, step, field",
+    [
+        (alexnet, 227, "pool5", 195),
+        (lambda: vgg("D"), 224, "features.pool5", 212),
+        (lambda: resnet(18), 224, "stage5.1", 435),
+        (lambda: resnet(50), 224, "stage5.2", 483),
+        (lambda: resnet(50, "v1.5"), 224, "stage5.2", 427),
+    ],
+)
+def test_receptive_fields_of_the_papers_nets(make, side, step, field):
     with torch.device("meta"):
-        alexnet, resnet18 = alexnet_features(), resnet((2, 2, 2, 2), False)
-        resnet50 = resnet((3, 4, 6, 3), True)
-    assert trace(alexnet, (3, 224, 224)).rows[-1].receptive_field == 195
-    anatomy = trace(resnet18, (3, 224, 224))
-    assert anatomy.total_parameters == 11_689_512
-    assert anatomy.joins[-1].receptive_field == 435
-    assert anatomy.rows[-1].receptive_field == 224  # the pooling sees it all
-    assert anatomy.rows[-1].jump is None
-    anatomy = trace(resnet50, (3, 224, 224))
-    assert anatomy.total_parameters == 25_557_032
-    assert anatomy.total_macs == 3_857_973_248
-    assert anatomy.joins[-1].receptive_field == 483
+        steps = trace(make().eval(), (3, side, side)).steps
+    fields = {step.name: step.receptive_field for step in steps}
+    assert fields[step] == field
 
 
 def test_a_layer_that_runs_twice_shows_twice_and_counts_once():
