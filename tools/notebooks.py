@@ -7,8 +7,8 @@
     python tools/notebooks.py check           the hygiene rules
 
 A notebook has changed when its code cells (sources, tags, stored outputs),
-the library or an installed package differ from what its last run here left
-behind. `run` keeps that record in _build/notebooks.json; without a record a
+the library, the registry of claims or an installed package differ from what
+its last run here left behind. `run` keeps that record in _build/notebooks.json; without a record a
 notebook counts as changed. Markdown is never a reason to execute: `run`
 brings it into the normal form and leaves the outputs alone.
 """
@@ -291,9 +291,10 @@ def write(nb: NotebookNode, path: Path) -> bool:
 
 
 def surroundings(root: Path) -> str:
-    """Return a hash of what every notebook runs on: library and packages."""
+    """Return a hash of what notebooks run on: library, registry, packages."""
     digest = hashlib.sha256(sys.version.encode())
-    for path in sorted((root / "cnnbook").rglob("*")):
+    library = (root / "cnnbook").rglob("*")
+    for path in sorted([*library, *(root / "chapters").glob("*.yml")]):
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(str(path.relative_to(root)).encode())
             digest.update(path.read_bytes())
