@@ -8,9 +8,10 @@
 
 A notebook has changed when its code cells (sources, tags, stored outputs),
 the library, the registry of claims or an installed package differ from what
-its last run here left behind. `run` keeps that record in _build/notebooks.json; without a record a
-notebook counts as changed. Markdown is never a reason to execute: `run`
-brings it into the normal form and leaves the outputs alone.
+its last run here left behind. `run` keeps that record in
+_build/notebooks.json; without a record a notebook counts as changed. Markdown
+is never a reason to execute: `run` brings it into the normal form and leaves
+the outputs alone.
 """
 
 from __future__ import annotations
