@@ -127,11 +127,13 @@ class Number:
             fits = self.unit == "%" and told.decimals > 0
         else:
             large = told.scale > 1 or told.value >= 1000
-            fits = self.unit == "" and (large or self.decimals > 0)
+            bare = not self.unit and self.scale == 1
+            fits = bare and (large or self.decimals > 0)
         if fits and self._rounds_to(told.value, told.step):
             return True
-        bare = not self.unit and self.scale == 1 and self.decimals
-        if not bare or not self.step or not told.decimals:
+        if self.unit or self.scale != 1 or not self.step:
+            return False
+        if not self.decimals or not told.decimals:
             return False
         digits = re.sub(r"\D", "", told.text).strip("0")
         return len(digits) >= 2 and self._rounds_to(

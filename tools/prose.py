@@ -337,7 +337,7 @@ def check(path: Path, registered: Covers) -> list[str]:
     else:
         text = path.read_text("utf-8")
         told = [(f"line {one.line}", one) for one in sentences(text)]
-    return list(_faults(told, covering, registered))
+    return list(dict.fromkeys(_faults(told, covering, registered)))
 
 
 def _faults(
