@@ -129,21 +129,26 @@ class Number:
             large = told.scale > 1 or told.value >= 1000
             bare = not self.unit and self.scale == 1
             fits = bare and (large or self.decimals > 0)
-        if fits and self._rounds_to(told.value, told.step):
+        its = told.value, told.step
+        if fits and _rounds((self.value, self.step), its):
             return True
-        if self.unit or self.scale != 1 or not self.step:
-            return False
-        if not self.decimals or not told.decimals:
+        bare = [n for n in (self, told) if not n.unit and n.scale == 1]
+        if len(bare) != 1 or not (self.decimals and told.decimals):
             return False
         digits = re.sub(r"\D", "", told.text).strip("0")
-        return len(digits) >= 2 and self._rounds_to(
-            told.value / told.scale, told.step / told.scale
-        )
+        mine = self.value / self.scale, self.step / self.scale
+        its = told.value / told.scale, told.step / told.scale
+        return self.step > 0 and len(digits) >= 2 and _rounds(mine, its)
 
-    def _rounds_to(self, value: Fraction, step: Fraction) -> bool:
-        """Whether this, rounded to that step, can be that value."""
-        off = abs(self.value - value)
-        return self.step <= step and off <= step / 2
+
+Known = tuple[Fraction, Fraction]
+"""A value, and the step to which it is known."""
+
+
+def _rounds(shown: Known, told: Known) -> bool:
+    """Whether the shown value, rounded as the told one is, can be it."""
+    off = abs(shown[0] - told[0])
+    return shown[1] <= told[1] and off <= told[1] / 2
 
 
 def number(found: re.Match[str], before: str = "") -> Number:

@@ -126,7 +126,7 @@ def _blocks(parent: SyntaxTreeNode, line: int) -> Iterator[Sentence]:
         elif node.type in ("fence", "colon_fence"):
             found = list(_directive(node.info, node.content, here))
         elif node.type.startswith(("math_block", "amsmath")):
-            found = [Sentence(here, formula(node.content), False)]
+            found = [Sentence(here, formula(node.content), leads)]
         elif node.children:
             found = list(_blocks(node, line))
         yield from found
