@@ -159,6 +159,35 @@ def test_values_are_written_beside_their_figures(
 
 
 @pytest.mark.parametrize(
+    ("text", "step", "value", "finding"),
+    [
+        ("800K", "10K", 802_816, "rounds to"),
+        ("800K", "10K", 800_000, "confirmed"),
+        ("800K", "10K", 805_001, "disagrees"),
+        ("150K", "10K", 150_528, "rounds to"),
+    ],
+)
+def test_zeros_may_only_hold_places(
+    text: str, step: str, value: int, finding: str
+) -> None:
+    assert figure.parse(text).against(802_816) == "disagrees"
+    assert figure.parse(text).exact_to(step).against(value) == finding
+    row = {"figure": text, "exact_to": step, "expression": f"{value} + 0"}
+    claim = claims.read(written(changed("size", **row)))["size"]
+    assert claim.finding == finding
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [("800K", "1K"), ("810K", "100K"), ("55×55", "10"), ("0.8M", "10K")],
+)
+def test_digits_that_are_printed_count(text: str, step: str) -> None:
+    with pytest.raises(ValueError, match="cannot be exact to") as error:
+        figure.parse(text).exact_to(step)
+    assert one_sentence(str(error.value))
+
+
+@pytest.mark.parametrize(
     "value", ["34K", None, True, float("nan"), float("inf"), {"a": 1}]
 )
 def test_values_are_numbers(value: object) -> None:
@@ -180,6 +209,7 @@ def test_networks_are_named() -> None:
     assert counts.shape("alexnet 2012", "conv1") == (55, 55, 96)
     assert counts.shape("googlenet 2014", "inception3a") == (28, 28, 256)
     assert counts.shape("resnet 50", "conv1", size=256) == (128, 128, 64)
+    assert counts.shape("vgg D", "input") == (224, 224, 3)
     assert counts.activations("alexnet ungrouped", "conv1") == 290_400
     both = counts.parameters("alexnet ungrouped", "conv1", "conv2")
     assert both == 34_944 + 614_656
@@ -187,6 +217,12 @@ def test_networks_are_named() -> None:
     assert kinds.count("Conv2d") == 3
     assert counts.net("vgg D") is counts.net("vgg D")
     assert counts.net("vgg D").features.conv1_1.weight.is_meta
+
+
+def test_a_block_of_zeros_is_the_identity(monkeypatch) -> None:
+    assert counts.kept() == 1.0
+    monkeypatch.setattr(counts.nets.residual, "shortcut", lambda *_: None)
+    assert counts.kept() < 1
 
 
 def test_the_beginning_of_a_name_goes_first() -> None:
@@ -328,6 +364,8 @@ def test_the_small_registry_is_in_order() -> None:
         ("size", {"id": "Size"}, "id 'Size' is not lower case with hyph"),
         ("size", {"figure": 55}, "figure of size reads as 55.*into quotes"),
         ("size", {"figure": "many"}, "In the claim size: The figure 'many'"),
+        ("size", {"exact_to": "10"}, "The figure 55 cannot be exact to 10"),
+        ("size", {"exact_to": "ten"}, "In the claim size: The figure 'ten'"),
         ("size", {"place": True}, "place of size reads as True"),
         ("size", {"unit": " "}, "unit of size is empty or has spaces"),
         ("size", {"expression": 55}, "expression of size reads as 55"),

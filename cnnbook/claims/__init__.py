@@ -40,6 +40,7 @@ class Claim:
     reason: str = ""
     explained_by: str = ""
     same_as: str = ""
+    exact_to: str = ""
     table: str = ""
     row: str = ""
     column: str = ""
@@ -47,7 +48,8 @@ class Claim:
     @property
     def printed(self) -> figure.Figure:
         """The figure, read."""
-        return figure.parse(self.figure)
+        read = figure.parse(self.figure)
+        return read.exact_to(self.exact_to) if self.exact_to else read
 
     @cached_property
     def value(self) -> Any:
@@ -195,7 +197,8 @@ class Registry:
             asked.numbers
         ):
             return False
-        if (printed.numbers, printed.steps) == (asked.numbers, asked.steps):
+        read = figure.parse(claim.figure)
+        if (read.numbers, read.steps) == (asked.numbers, asked.steps):
             return True
         if not claim.expression:
             return False

@@ -35,7 +35,8 @@ NEEDED = (
     "verdict",
 )
 CELL = ("table", "row", "column")
-TEXTS = (*NEEDED, "expression", "reason", "explained_by", "same_as", *CELL)
+MORE = ("expression", "reason", "explained_by", "same_as", "exact_to")
+TEXTS = (*NEEDED, *MORE, *CELL)
 
 
 class _Loader(yaml.SafeLoader):
@@ -152,7 +153,9 @@ def _words(name: str, row: dict, sources: Iterable[str]) -> Iterator[str]:
         if row[key] not in known:
             yield f"The claim {name} has the {key} {near(row[key], known)}"
     try:
-        figure.parse(row["figure"])
+        read = figure.parse(row["figure"])
+        if "exact_to" in row:
+            read.exact_to(row["exact_to"])
     except ValueError as error:
         yield f"In the claim {name}: {error}"
     for key in ("expression", "explained_by"):

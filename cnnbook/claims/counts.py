@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from cnnbook import geometry, nets
-from cnnbook.anatomy import Anatomy, Join, Row, trace
+from cnnbook.anatomy import INPUT, Anatomy, Join, Row, trace
 
 
 @cache
@@ -103,14 +103,30 @@ def activations(name: str, *layers: str, size: int | None = None) -> int:
 
 
 def shape(name: str, layer: str, size: int | None = None) -> tuple[int, ...]:
-    """What leaves a layer, as papers write it: height, width, maps."""
-    maps, *sides = _last(name, layer, size).output_shape
+    """What leaves a layer, as papers write it: height, width, maps.
+
+    What leaves "input" is the picture.
+    """
+    if layer == INPUT:
+        maps, *sides = anatomy(name, size).input_shape
+    else:
+        maps, *sides = _last(name, layer, size).output_shape
     return (*sides, maps)
 
 
 def field(name: str, layer: str, size: int | None = None) -> int:
     """The receptive field of a unit of a layer, in pixels along one side."""
     return _last(name, layer, size).receptive_field
+
+
+def kept() -> float:
+    """The share of values that a residual block of zeros gives back."""
+    with torch.device("cpu"), torch.no_grad():
+        block = nets.residual.BasicBlock(4, 4, 1, "A")
+        for parameter in block.parameters():
+            parameter.zero_()
+        x = torch.arange(100.0).view(1, 4, 5, 5)
+        return float((block(x) == x).double().mean())
 
 
 def _last(name: str, layer: str, size: int | None) -> Row | Join:
@@ -161,7 +177,7 @@ def _vocabulary() -> dict[str, object]:
     }
     helpers: list[Callable] = [
         net, anatomy, parameters, weights, rows, macs, activations, shape,
-        field, trace,
+        field, kept, trace,
     ]  # fmt: skip
     plain: list[Callable] = [
         abs, int, len, max, min, range, round, sum, zip, math.ceil,

@@ -4,7 +4,8 @@ The printed digits say how exact a figure is: 15.4 claims one decimal, 138M
 the million, 60,000K the thousand.  A value *rounds to* a figure if it lies
 within half a step of the last digit.  Sources do not say whether they round a
 half up or to even, so a half may go either way: 2.5 rounds to 2 and to 3.
-A figure with "~" in front claims as much as one without.
+A figure with "~" in front claims as much as one without.  Where zeros at the
+end only hold places, a row says what its figure is exact to: 800K to 10K.
 
 K, M and G are thousands, KiB, MiB and GiB powers of 1,024; values behind
 bytes are counted in bytes, and a value behind a percentage is a share: 0.073
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from numbers import Rational
@@ -76,6 +77,21 @@ class Figure:
         """How many digits it is exact to, the zeros in front not counted."""
         steps = zip(self.numbers, self.steps, strict=True)
         return min(len(str(abs(int(n / step)))) for n, step in steps)
+
+    def exact_to(self, step: str) -> Figure:
+        """The same figure with zeros at its end that only hold places."""
+        steps = parse(step).numbers
+        if len(steps) != len(self.numbers) or any(
+            new <= old or number % new
+            for new, old, number in zip(
+                steps, self.steps, self.numbers, strict=False
+            )
+        ):
+            raise ValueError(
+                f"The figure {self.text} cannot be exact to {step} only; "
+                "that takes zeros at its end, as in 800K, exact to 10K."
+            )
+        return replace(self, steps=steps)
 
     def against(self, value: object) -> Finding:
         """Say how a computed value stands to this figure."""
