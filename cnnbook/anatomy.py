@@ -49,6 +49,12 @@ Field = int | tuple[int, ...] | None
 
 INPUT = "input"
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷"}
+POOLS = {
+    "mean": "mean",
+    "amax": "max",
+    "avg_pool2d": "mean pool",
+    "max_pool2d_with_indices": "max pool",
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Join:
-    """Where branches meet outside of any layer: a sum, a concatenation."""
+    """What happens between layers: branches meet, or maps are pooled.
+
+    Its kind is a sum's sign, the name of what concatenates, or, where a
+    ``forward`` takes the mean of each map by itself, "mean".
+    """
 
     name: str
     kind: str
@@ -431,7 +441,8 @@ class _Tracer(TorchDispatchMode):
         views = propagate(func, args, kwargs, made)
         sources = dict.fromkeys(s for t in given if (s := _source(t)))
         source = next(iter(sources), None)
-        if len(sources) > 1 and not self.frames[-1].leaf:
+        joins = len(sources) > 1 or (source and _pools(func, given[0], made))
+        if joins and not self.frames[-1].leaf:
             source = self._join(func, tuple(sources), made[0], views)
         if not views and any(map(_views, given)):
             source = None  # a new constant, of the shape of an input
@@ -458,7 +469,7 @@ class _Tracer(TorchDispatchMode):
         self.joins.append(
             Join(
                 name=name,
-                kind=SIGNS.get(kind, kind),
+                kind=(SIGNS | POOLS).get(kind, kind),
                 inputs=sources,
                 output_shape=tuple(out.shape[1:]),
                 receptive_field=field,
@@ -573,6 +584,12 @@ def _window(module: nn.Module) -> str:
     if getattr(module, "ceil_mode", False):
         words.append("ceil")
     return ", ".join(words)
+
+
+def _pools(func: Any, given: Tensor, made: list[Tensor]) -> bool:
+    """Whether an operator makes one value of several."""
+    name = func._overloadpacket.__name__
+    return name in POOLS and made[0].numel() < given.numel()
 
 
 def _views(tensor: Tensor) -> Views:

@@ -339,6 +339,32 @@ def test_branches_show_where_their_inputs_come_from():
     assert cat.inputs == ("one", "three.2", "five.2", "pool.1")
 
 
+class Functional(nn.Module):
+    """Its poolings are functions; a mean of one value changes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+
+    def forward(self, x):
+        x = F.avg_pool2d(F.max_pool2d(self.conv(x), 2), 3)
+        return x.mean(dim=(2, 3)).amax(dim=1)
+
+
+def test_pooling_outside_of_the_layers_is_a_step():
+    joins = trace(Functional(), (1, 8, 8)).joins
+    assert [(join.kind, join.output_shape) for join in joins] == [
+        ("max pool", (4, 3, 3)),
+        ("mean pool", (4, 1, 1)),
+        ("max", ()),
+    ]
+    assert joins[0].inputs == ("conv",)
+    *sums, mean = trace(resnet(18).eval(), (3, 224, 224)).joins
+    assert {join.kind for join in sums} == {"+"}
+    assert (mean.kind, mean.inputs) == ("mean", ("stage5.1",))
+    assert (mean.output_shape, mean.receptive_field) == ((512,), 224)
+
+
 def test_a_field_is_that_of_the_longest_branch():
     anatomy = trace(Inception(), (3, 32, 32))
     fields = {row.name: row.receptive_field for row in anatomy.rows}
