@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnnbook import claims
 from tools import numerals, prose
+from tools.notebooks import toc
 
+PAGES = prose.pages()
 BROKEN = ROOT / "tests" / "broken" / "prose"
 
 # Each fixture, what the gate says of it, and the one change that it accepts.
@@ -88,3 +92,187 @@ def test_the_gate_bites(name: str, tmp_path: Path) -> None:
     neighbour = tmp_path / name
     neighbour.write_text(text.replace(wrong, right), "utf-8")
     assert prose.check(neighbour, registered) == []
+
+
+# The book's own pages
+
+
+@pytest.fixture(scope="module")
+def registry() -> claims.Registry:
+    """The book's registry, its values computed once."""
+    return claims.load()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_no_number_of_the_page_is_merely_typed(
+    path: Path, registry: claims.Registry
+) -> None:
+    assert prose.check(path, registry.covers) == []
+
+
+def test_every_page_is_read() -> None:
+    names = {path.stem for path in PAGES}
+    assert names == {name.rpartition("/")[2] for name in toc()}
+
+
+def test_the_command_says_what_nothing_covers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = SimpleNamespace(covers=registered)
+    monkeypatch.setattr(claims, "load", lambda: fake)
+    typed = BROKEN / "printed.ipynb"
+    monkeypatch.setattr(prose, "pages", lambda: [typed])
+    assert prose.main(["printed"]) == 1
+    assert capsys.readouterr().out == (
+        "tests/broken/prose/printed.ipynb, text cell words: nothing covers "
+        "61,706 in “The network has 61,706 parameters.”: "
+        f"{prose.CURES}.\n"
+    )
+    with pytest.raises(SystemExit):
+        prose.main(["prnted"])
+    assert "there is no page 'prnted'" in capsys.readouterr().err
+    (glossary,) = [path for path in PAGES if path.stem == "glossary"]
+    monkeypatch.setattr(prose, "pages", lambda: [glossary])
+    assert prose.main([]) == 0
+    assert capsys.readouterr().out == "1 pages are covered.\n"
+
+
+# What is read as a figure
+
+
+def figures(markdown: str) -> list[str]:
+    """The figures of a Markdown text."""
+    return [
+        one.text
+        for sentence in prose.sentences(markdown)
+        for one in numerals.numbers(sentence.text)
+        if one.is_figure
+    ]
+
+
+@pytest.mark.parametrize(
+    ("markdown", "found"),
+    [
+        ("1,516 and 61\u2009706 and 61\u202f706", 3),
+        ("$1{,}516$, $61\\,706$ and $4096$", 3),
+        ("4096-4096-1000 and 4096–4096–1000", 6),
+        ("0.0005, 1.7159 and 0.6585", 3),
+        ("35K, 0.6 M, 3.6G, 1.5B, 442Ki", 4),
+        ("7 %, 7.3 per cent, $4.9\\,\\%$, 34%", 4),
+        ("58.1 MiB, 96 MB, 247 kB, 16 GB", 4),
+        ("60 million, 3.8 billion, 60 thousand", 3),
+        ("3.8 GFLOPs, 724 MMACs, 5 ms, 5 µs, 5 s, 2 h", 6),
+        ("12× less, 12 ×, 12x, 12-fold, 8 times as many", 5),
+        ("$12\\times$ less, $60\\text{M}$ and $3.8\\mathrm{G}$", 3),
+        ("2 parts of **1,516** or *1,516* or [1,516](a.md)", 3),
+        ("1998 parameters, 2012, the 1990s, 2012–2015, (2012)", 0),
+        ("on 2024-01-05, 1.0.4.post1, ResNet-1202, ILSVRC-2013", 0),
+        (
+            "arXiv:1603.07285, doi 10.1109/5.726791, <https://a.example/4096>",
+            0,
+        ),
+        ('`lenet-1998.json`, `conv1234`, `f("2000")`, `1.0.4`', 0),
+        ("{eq}`eq-1234`, {doc}`page-1234`, [page](page-1234.md)", 0),
+        ("28 × 28 × 6, 5 · 5, three 4s, used 9 times, 84 by 7 px", 0),
+        ("$27\\,C^2$, $K_{1024}$, $10^6$, $2^{20}$, $3 M$, $6\\times 6$", 0),
+        ("```python\nx = 4096\n```", 0),
+        ("```{raw} html\n4096\n```", 0),
+        ("```{code-block}\n4096\n```", 0),
+        ("```{math}\nx = 4096\n```", 1),
+        ("\\begin{align}\nx = 4096\n\\end{align}", 1),
+        ("| a |\n|---|\n| 4096 |", 1),
+        ("> - 4096\n\n1. 4096\n\na\n: 4096", 3),
+        ("![4096 dots](a-4096.svg)", 1),
+        ("```{image} a-4096.svg\n:alt: dots\n:width: 4096\n```", 0),
+    ],
+)
+def test_what_is_a_figure(markdown: str, found: int) -> None:
+    assert len(figures(markdown)) == found, figures(markdown)
+
+
+def test_a_code_span_is_read_like_a_formula() -> None:
+    assert figures('`check("a.q1", (32, 2000))`, `73_856`') == [
+        "2000",
+        "73856",
+    ]
+
+
+@given(st.integers(1000, 10**12), st.sampled_from(" ,_\u2009\u202f"))
+def test_separators_do_not_matter(value: int, between: str) -> None:
+    text = f"{value:,}".replace(",", between.strip(" ") or "{,}")
+    markdown = {" ": f"${text}$", "_": f"`{text}`"}.get(between, f"= {text}")
+    (sentence,) = prose.sentences(markdown)
+    (one,) = numerals.numbers(sentence.text)
+    assert (one.value, one.step) == (value, 1)
+
+
+@given(st.integers(1, 10**10), st.integers(0, 4), st.sampled_from("KMG"))
+def test_a_count_covers_its_roundings_and_no_other(
+    value: int, decimals: int, scale: str
+) -> None:
+    worth = Fraction(numerals.SCALES[scale])
+    (exact,) = numerals.numbers(f"{value:,}")
+    for off in (-2, 0, 2):
+        rounded = round(value / worth * 10**decimals) + off
+        if rounded < 0:
+            continue
+        text = f"{rounded / 10**decimals:.{decimals}f}{scale}"
+        (told,) = numerals.numbers(text)
+        step = worth / 10**decimals
+        assert exact.covers(told) == (off == 0 and step >= 1), text
+
+
+# Sums
+
+SUMS = st.recursive(
+    st.integers(0, 99).map(str),
+    lambda parts: st.builds(
+        "({} {} {})".format, parts, st.sampled_from("+−·×"), parts
+    ),
+    max_leaves=6,
+)
+
+
+def worth(words: str) -> int:
+    """What Python makes of a sum."""
+    return eval(words.translate(str.maketrans("−·×", "-**")))
+
+
+@given(SUMS, st.integers(1, 9))
+def test_sums_are_computed(words: str, more: int) -> None:
+    right = f"{worth(words):,}".replace("-", "−")
+    wrong = f"{worth(words) + more:,}".replace("-", "−")
+    (true,) = numerals.equations(f"that is 0 + {words} = {right} in all")
+    (false,) = numerals.equations(f"that is 0 + {words} = {wrong} in all")
+    assert true.true and not false.true
+
+
+@pytest.mark.parametrize(
+    ("markdown", "true"),
+    [
+        ("$\\frac{227 - 11}{4} + 1 = 55$", [True]),
+        ("$\\left\\lfloor 213/4 \\right\\rfloor + 1 = 54$", [True]),
+        ("$\\lceil 213/4 \\rceil + 1 = 54$", [False]),
+        ("$1/\\tanh(2/3) = 1.7159$, $\\sqrt{2}^2 = 1 + 1$", [True, True]),
+        ("$u = \\operatorname{artanh}(1/\\sqrt3) = 0.6585$", [True]),
+        ("$1.7159 \\cdot \\tanh(2/3) = 1.0001$", [False]),
+        ("$6 \\cdot 28^2 = 4{,}704$ and 28² · 6 = 4,704", [True, True]),
+        ("2 + 3 = 5 = 4 + 1 = 6", [True, True, False]),
+        ("39.4 · 784 ≈ 30,900 but 39.4 · 784 = 30,900", [True, False]),
+        ("1,161,600 / 10^6 = 1.162 MB = 1.108 MiB", [True, True]),
+        ("1 / 8 = 12.5 %, 1 / 8 = 12 %", [True, True]),
+        ("(as 2 · 3 = 6) or *2 · 3* = **7**", [True, False]),
+        ("$$\nx = 2 \\cdot 3 \\\\\n&= 7\n$$", [False]),
+        ("$x + 2 = 3$, $2x = 3 + 4$, f(1) = 2 + 3", []),
+        ("$5 + 3 = 8 n$, 5 + 3 = 9 · n", []),
+        ("stage 2 = 4 blocks, 10 % of 10 = 1, C1 = 5 · 5", []),
+        ("3 filters × 2 = 6, `2 + 2 = 5`, 2 / 0 = 1, 9^9^9 = 1 + 1", []),
+    ],
+)
+def test_which_equations_are_checked(markdown: str, true: list[bool]) -> None:
+    found = [
+        equation.true
+        for sentence in prose.sentences(markdown)
+        for equation in numerals.equations(sentence.text)
+    ]
+    assert found == true

@@ -25,8 +25,8 @@ SIGNS, WIDE = "=+-*/^%()[]", "＝＋－＊／＾％（）［］"
 _HIDE = str.maketrans(PLAIN + SIGNS, SANS + WIDE)
 _SHOW = str.maketrans(SANS + WIDE, PLAIN + SIGNS)
 
-THIN = "\u2009"
-"""The space within a number; other narrow spaces are read as this one."""
+THIN = "\u2009\u202f\u00a0"
+"""The spaces that may stand within a number: thin, narrow, not to break at."""
 
 SCALES = {
     "k": 10**3, "K": 10**3, "thousand": 10**3, "M": 10**6, "million": 10**6,
@@ -55,7 +55,7 @@ NUMBER = re.compile(
           | times (?= \ (?:as|the|more|less|fewer|smaller|larger|faster
                         |slower|bigger|better|worse)\b )
         ) (?!\w)
-      | {THIN}? (?P<scale> [KMGT]i | [kKMGBT] ) (?!\w)
+      | [{THIN}]? (?P<scale> [KMGT]i | [kKMGBT] ) (?!\w)
       | \s (?P<time> s | min | h ) (?!\w)
       | (?P<factor> (?: × | x | -?fold ) (?!\w) (?! \s?[0-9(] )
                   | \s × (?= \s*(?:[.,;:)]|$) ) )
@@ -410,7 +410,7 @@ TEX = re.compile(
 )
 COMMANDS = {
     "times": "×", "cdot": "·", "div": "÷", "approx": "≈", "simeq": "≈",
-    "%": "%", ",": THIN, ";": " ", ":": " ", " ": " ", "!": "", "quad": ";",
+    "%": "%", ",": THIN[0], ";": " ", ":": " ", " ": " ", "!": "", "quad": ";",
     "qquad": ";", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉",
     "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "lt": "<",
     "gt": ">", "sim": "∼", "propto": "∝", "to": "→", "left": "", "right": "",

@@ -359,7 +359,7 @@ def _faults(
             if (
                 one.is_figure
                 and not any(other.covers(one) for other in covering)
-                and not any(map(registered, spellings(one)))
+                and not registered(spelling(one))
             ):
                 yield (
                     f"{place}: nothing covers {one.text} in "
@@ -367,10 +367,12 @@ def _faults(
                 )
 
 
-def spellings(one: Number) -> list[str]:
-    """Return a figure's text as the registry may have it."""
-    text = re.sub(r"\s(?=\d)", ",", one.text)
-    return [text]
+def spelling(one: Number) -> str:
+    """Return a figure as the registry spells it: 34K, 1,516, 7.3%, 12×."""
+    text = re.sub(r"\s?(per cent|percent)$", "%", one.text)
+    text = re.sub(r"\s?(x|-?fold|times)$", "×", text)
+    text = re.sub(r"\s?(?<=[kKMGTP])(FLOP|MAC)s?$", "", text, flags=re.I)
+    return re.sub(r"\s(?=\d)", ",", text)
 
 
 def _around(sentence: Sentence, one: Number) -> str:
