@@ -458,7 +458,7 @@ ELSEWHERE = {
     ),
     "a package registry": (
         r"(?i)\b(pyp[i]\.org|pythonhoste[d]\.org|npmj[s]\.(com|org)"
-        r"|download\.pytorc[h]\.org|conda\.anacond[a]\.org)"
+        r"|download\.pytorc[h]\.org(?!/models/)|conda\.anacond[a]\.org)"
     ),
     "unfinished work": r"\b(TOD[O]|FIXM[E]|XX[X])\b|(?i:lorem ipsu[m])",
 }
@@ -484,9 +484,12 @@ def test_what_is_of_elsewhere_is_found() -> None:
         ("b", "https://py" + "pi.org/simple"),
         ("c", "# TO" + "DO later"),
         ("d", "see work/main and ./home/x"),
+        ("e", "https://download.pyto" + "rch.org/whl/cpu"),
+        ("f", "https://download.pyto" + "rch.org/models/x.pth"),
     ]
     assert [fault[:14] for fault in elsewhere_faults(iter(files))] == [
         "a: a path of o",
         "b: a package r",
         "c: unfinished ",
+        "e: a package r",
     ]

@@ -5,6 +5,7 @@ from cnnbook.nets.cifar_resnet import cifar_resnet, plain
 from cnnbook.nets.googlenet import googlenet
 from cnnbook.nets.lenet import lenet5
 from cnnbook.nets.nin import nin
+from cnnbook.nets.pretrained import normalisation, pretrained
 from cnnbook.nets.resnet import resnet
 from cnnbook.nets.small import (
     small_alexnet,
@@ -14,6 +15,7 @@ from cnnbook.nets.small import (
     small_vgg,
     small_zfnet,
 )
+from cnnbook.nets.torchvision_nets import load_torchvision
 from cnnbook.nets.vgg import vgg
 from cnnbook.nets.zfnet import zfnet
 
@@ -22,8 +24,11 @@ __all__ = [
     "cifar_resnet",
     "googlenet",
     "lenet5",
+    "load_torchvision",
     "nin",
+    "normalisation",
     "plain",
+    "pretrained",
     "resnet",
     "small_alexnet",
     "small_googlenet",
