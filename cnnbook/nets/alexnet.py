@@ -60,7 +60,7 @@ class AlexNet(nn.Module):
 class UnpaddedAlexNet(nn.Module):
     """The teaching variant of the lecture notes: no padding, no towers."""
 
-    sides = (227, 242)
+    sides = (227, 258)
 
     def __init__(self, num_classes: int = 1000, in_channels: int = 3) -> None:
         super().__init__()

@@ -45,7 +45,7 @@ class CifarResNet(nn.Module):
         he(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 3, 32, 32)
-        check_images(x, self.conv1.in_channels, 4)
+        check_images(x, self.conv1.in_channels)
         x = self.conv1(x)  # (N, 16, 32, 32)
         if not self.preactivation:
             x = F.relu(self.norm(x))

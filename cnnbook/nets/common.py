@@ -66,25 +66,23 @@ def choose(what: str, given: object, possible: Iterable[object]) -> None:
 
 
 def check_images(
-    x: Tensor, channels: int, smallest: int, largest: int | None = None
+    x: Tensor, channels: int, smallest: int = 1, largest: int | None = None
 ) -> None:
     """Refuse images that the network cannot read."""
-    fits = x.dim() == 4 and x.shape[1] == channels
-    if (
-        fits
-        and smallest <= min(x.shape[2:])
-        and (largest is None or max(x.shape[2:]) <= largest)
+    if x.dim() != 4:
+        cure = "a single image needs a batch of one: x[None]"
+    elif x.shape[1] != channels:
+        cure = f"build it with in_channels={x.shape[1]}"
+    elif min(x.shape[2:]) < smallest or (
+        largest is not None and max(x.shape[2:]) > largest
     ):
+        cure = "resize the images"
+    else:
         return
-    sides = (
-        f"at least {smallest} pixels a side"
-        if largest is None
-        else f"{smallest} to {largest} pixels a side"
-        if largest > smallest
-        else f"{smallest} by {smallest} pixels"
-    )
+    sides = f" with {smallest} to {largest} pixels a side"
+    if largest is None:
+        sides = f" with at least {smallest} pixels a side" * (smallest > 1)
     raise ValueError(
         f"This network reads batches (N, {channels}, height, width) of "
-        f"images with {sides}, not {tuple(x.shape)}; resize the images, or "
-        "build it with the in_channels that they have."
+        f"images{sides}, not {tuple(x.shape)}; {cure}."
     )

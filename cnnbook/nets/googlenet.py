@@ -37,6 +37,7 @@ class GoogLeNet(nn.Module):
     ) -> None:
         super().__init__()
         self.in_channels, self.auxiliary = in_channels, auxiliary
+        self.sides = (15, None) if modern else (31, None)
         conv = NormedConv if modern else Conv
         # the paper gives the local normalisation no numbers: torch's own
         norm = nn.Identity if modern else lambda: nn.LocalResponseNorm(5)
@@ -61,13 +62,16 @@ class GoogLeNet(nn.Module):
             pool = nn.AdaptiveAvgPool2d(4) if modern else nn.AvgPool2d(5, 3)
             self.auxiliary4a = Auxiliary(512, num_classes, conv, pool)
             self.auxiliary4d = Auxiliary(528, num_classes, conv, pool)
+            # what leaves the paper's heads maps of 4 by 4
+            self.head_sides = self.sides if modern else (223, 270)
         # the paper names no first weights; these were made for ReLU
         he(self)
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """Logits; while training with heads, those of the heads as well."""
         heads = self.auxiliary and self.training
-        check_images(x, self.in_channels, *((209, 224) if heads else (32,)))
+        sides = self.head_sides if heads else self.sides
+        check_images(x, self.in_channels, *sides)
         x = self.conv1(x)  # (N, 64, 112, 112)
         x = self.norm1(self.pool1(x))  # (N, 64, 56, 56)
         x = self.conv3(self.conv2(x))  # (N, 192, 56, 56)

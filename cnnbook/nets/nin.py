@@ -59,10 +59,10 @@ class NiN(nn.Module):
         table: tuple = TABLE["imagenet"],
         num_classes: int = 1000,
         in_channels: int = 3,
-        smallest: int = 51,
+        smallest: int = 39,
     ) -> None:
         super().__init__()
-        self.in_channels, self.smallest = in_channels, smallest
+        self.in_channels, self.sides = in_channels, (smallest, None)
         layers, channels = [], in_channels
         for kernel, stride, padding, widths in table:
             if layers:  # section 4: dropout after all mlpconvs but the last
@@ -75,10 +75,12 @@ class NiN(nn.Module):
         # the paper names no first weights; these were made for ReLU
         he(self)
 
-    def forward(self, x: Tensor) -> Tensor:  # (N, 3, 224, 224)
-        check_images(x, self.in_channels, self.smallest)
-        x = self.layers(x)  # (N, 1000, 6, 6)
-        return x.mean(dim=(2, 3))  # (N, 1000)
+    def forward(
+        self, x: Tensor
+    ) -> Tensor:  # (N, 3, 224, 224) or (N, 3, 32, 32)
+        check_images(x, self.in_channels, *self.sides)
+        x = self.layers(x)  # (N, 1000, 6, 6) or (N, 10, 8, 8)
+        return x.mean(dim=(2, 3))  # (N, 1000) or (N, 10)
 
 
 def nin(
@@ -90,4 +92,4 @@ def nin(
     choose("NiN variant", variant, TABLE)
     if variant == "imagenet":
         return NiN(TABLE[variant], num_classes or 1000, in_channels)
-    return NiN(TABLE[variant], num_classes or 10, in_channels, smallest=8)
+    return NiN(TABLE[variant], num_classes or 10, in_channels, smallest=4)

@@ -50,14 +50,14 @@ class ResNet(nn.Module):
         he(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 3, 224, 224)
-        check_images(x, self.conv1.in_channels, 32)
+        check_images(x, self.conv1.in_channels)
         x = F.relu(self.norm1(self.conv1(x)))  # (N, 64, 112, 112)
         x = self.pool1(x)  # (N, 64, 56, 56)
-        x = self.stage2(x)  # (N, 256, 56, 56); in basic nets 64 maps
-        x = self.stage3(x)  # (N, 512, 28, 28); 128
-        x = self.stage4(x)  # (N, 1024, 14, 14); 256
-        x = self.stage5(x)  # (N, 2048, 7, 7); 512
-        x = x.mean(dim=(2, 3))  # (N, 2048); 512
+        x = self.stage2(x)  # (N, 256, 56, 56) or (N, 64, 56, 56)
+        x = self.stage3(x)  # (N, 512, 28, 28) or (N, 128, 28, 28)
+        x = self.stage4(x)  # (N, 1024, 14, 14) or (N, 256, 14, 14)
+        x = self.stage5(x)  # (N, 2048, 7, 7) or (N, 512, 7, 7)
+        x = x.mean(dim=(2, 3))  # (N, 2048) or (N, 512)
         return self.fc(x)  # (N, 1000)
 
 

@@ -46,7 +46,7 @@ class SmallAlexNet(AlexNet):
 class SmallZFNet(ZFNet):
     """ZFNet's forward: one tower, a small first window, rounding up."""
 
-    sides = (30, 33)
+    sides = (28, 35)
 
     def __init__(self, num_classes: int = 10, in_channels: int = 1) -> None:
         nn.Module.__init__(self)
@@ -70,6 +70,8 @@ class SmallZFNet(ZFNet):
 
 class SmallGoogLeNet(nn.Module):
     """A stem, three Inception modules and, if asked for, one second head."""
+
+    sides = (8, None)
 
     def __init__(
         self,
@@ -97,7 +99,7 @@ class SmallGoogLeNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Logits; while training with a second head, its logits as well."""
-        check_images(x, self.in_channels, 16)
+        check_images(x, self.in_channels, *self.sides)
         heads = self.auxiliary and self.training
         x = self.pool1(self.conv1(x))  # (N, 16, 16, 16)
         x = self.pool3(self.conv3(self.conv2(x)))  # (N, 32, 8, 8)
@@ -136,7 +138,7 @@ def small_nin(num_classes: int = 10, in_channels: int = 1) -> NiN:
         (5, 1, 2, (48, 48, 48)),
         (3, 1, 1, (48, 48, None)),
     )
-    return NiN(table, num_classes, in_channels, smallest=8)
+    return NiN(table, num_classes, in_channels, smallest=4)
 
 
 def small_googlenet(

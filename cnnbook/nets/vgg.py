@@ -60,12 +60,13 @@ class VGG(nn.Module):
         side: int = 224,
     ) -> None:
         super().__init__()
-        self.in_channels, self.side = in_channels, side
-        self.halvings = len(column.split())
+        halvings = len(column.split())
+        self.in_channels = in_channels
+        self.sides = (side, side + 2**halvings - 1)
         layers = blocks(column, in_channels)
         self.features = nn.Sequential(layers)
         *_, last = (m for m in layers.values() if isinstance(m, nn.Conv2d))
-        maps = last.out_channels * (side // 2**self.halvings) ** 2
+        maps = last.out_channels * (side // 2**halvings) ** 2
         self.classifier = nn.Sequential(
             OrderedDict(
                 fc6=nn.Linear(maps, hidden),
@@ -82,8 +83,7 @@ class VGG(nn.Module):
         glorot(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 3, 224, 224)
-        largest = self.side + 2**self.halvings - 1
-        check_images(x, self.in_channels, self.side, largest)
+        check_images(x, self.in_channels, *self.sides)
         x = self.features(x)  # (N, 512, 7, 7)
         x = x.flatten(1)  # (N, 25088)
         return self.classifier(x)  # (N, 1000)

@@ -22,7 +22,7 @@ class ZFNet(nn.Module):
     feature maps": here it is AlexNet's.
     """
 
-    sides = (198, 227)  # what leaves maps of 6 by 6 for fc6
+    sides = (223, 254)  # what leaves maps of 6 by 6 for fc6
 
     def __init__(
         self,
@@ -57,10 +57,10 @@ class ZFNet(nn.Module):
         x = self.norm1(self.pool1(x))  # (N, 96, 55, 55)
         x = F.relu(self.conv2(x))  # (N, 256, 26, 26)
         x = self.norm2(self.pool2(x))  # (N, 256, 13, 13)
-        x = F.relu(self.conv3(x))  # (N, 384, 13, 13)
-        x = F.relu(self.conv4(x))  # (N, 384, 13, 13)
-        x = F.relu(self.conv5(x))  # (N, 256, 13, 13)
-        x = self.pool5(x).flatten(1)  # (N, 9216)
+        x = F.relu(self.conv3(x))  # (N, 384, 13, 13) or (N, 512, 13, 13)
+        x = F.relu(self.conv4(x))  # (N, 384, 13, 13) or (N, 1024, 13, 13)
+        x = F.relu(self.conv5(x))  # (N, 256, 13, 13) or (N, 512, 13, 13)
+        x = self.pool5(x).flatten(1)  # (N, 9216) or (N, 18432)
         x = self.drop6(F.relu(self.fc6(x)))  # (N, 4096)
         x = self.drop7(F.relu(self.fc7(x)))  # (N, 4096)
         return self.fc8(x)  # (N, 1000)
