@@ -310,13 +310,15 @@ def _agree(
 
     A result may stand in its own unit: 1,161,600 / 10^6 = 1.162 MB.
     """
-    slack = 1e-9 * max(abs(left), abs(right))
+    slack: Value = Fraction(0)
+    if isinstance(left, float) or isinstance(right, float):
+        slack = 1e-9 * max(abs(left), abs(right))
     if relation == "≈" and single == [None, None]:
         slack = abs(left) / 100
     scale = Fraction(1)
     for n in single:
         if n and (n.decimals or n.scale != 1 or relation == "≈"):
-            slack += float(n.step) / 2
+            slack += n.step / 2
             scale = n.scale
     if abs(left - right) <= slack:
         return True
@@ -345,9 +347,9 @@ def _compute(side: list[Token]) -> Value | None:
     side = list(side)
     try:
         value = _sum(side)
-    except (ArithmeticError, IndexError, ValueError):
+    except (ArithmeticError, IndexError, TypeError, ValueError):
         return None
-    return None if side else value
+    return None if side or isinstance(value, complex) else value
 
 
 def _sum(side: list[Token]) -> Value:

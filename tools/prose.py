@@ -12,7 +12,7 @@ KiB MiB GiB, GMACs and GFLOPs, s ms µs min h. A figure is covered when
 - a cell of the same page prints it: as text, in a table, in the words of a
   picture or a widget, a scale's ticks excepted. What is printed may be
   longer: 61,706 covers 61.7K, 0.9876 and "988 of 1,000" cover 98.8 %.
-  Whole numbers round to a unit or behind "about" and ≈, never by themselves;
+  A whole number without a unit may be rounded behind "about" or ≈ alone;
 - an assertion that runs there compares something with it;
 - an equation of the page's own text gives it: 28 · 28 · 6 = 4,704. Its terms
   have to be covered too, and an equation whose sides differ is a fault;
@@ -73,7 +73,8 @@ PATHS = {"figure", "image"}
 
 CURES = (
     "print it in a cell, assert it there, give the equation, cite its paper "
-    "in the same sentence, or add it to chapters/claims.yml"
+    "in the same sentence, table row or column's head, or add it to "
+    "chapters/claims.yml"
 )
 Covers = Callable[[str], bool]
 
@@ -389,7 +390,7 @@ def _around(sentence: Sentence, one: Number) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print what nothing covers; return the exit status."""
-    from cnnbook import claims
+    from cnnbook import claims  # here alone, and handed on as a function
 
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -410,7 +411,7 @@ def main(arguments: list[str] | None = None) -> int:
         for path in chosen
         for fault in check(path, registered)
     ]
-    print("\n".join(problems) or f"{len(chosen)} pages are covered.")
+    print("\n".join(problems) or f"Pages read and covered: {len(chosen)}.")
     return 1 if problems else 0
 
 
