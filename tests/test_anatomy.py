@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections import OrderedDict
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -552,18 +553,32 @@ def test_normalisation_and_transposed_convolution():
 # Bad input
 
 
+def unchecked_lenet():
+    """LeNet-5's layers in a row: nothing looks at the images before them."""
+    layers = dict(lenet5("modern").named_children())
+    last = {name: layers.pop(name) for name in ("f6", "output")}
+    return nn.Sequential(OrderedDict(layers, flatten=nn.Flatten(), **last))
+
+
 BAD = {
     "too small": (
-        lambda: trace(lenet5("modern"), (1, 28, 28)),
+        lambda: trace(unchecked_lenet(), (1, 28, 28)),
         "With input_size=(1, 28, 28), the layer 'c5' (Conv2d) gets "
         "(16, 4, 4) and expects 16 channels and a padded map of at least "
         "5×5; try input_size=(1, 32, 32).",
     ),
     "too large": (
-        lambda: trace(lenet5("modern"), (1, 36, 36)),
+        lambda: trace(unchecked_lenet(), (1, 36, 36)),
         "With input_size=(1, 36, 36), the layer 'f6' (Linear) gets (480,) "
         "and expects 120 features at the end; "
         "try input_size=(1, 35, 35).",
+    ),
+    "refused by the network": (
+        lambda: trace(lenet5("modern"), (1, 28, 28)),
+        "With input_size=(1, 28, 28), the layer 'LeNet5' (LeNet5) gets "
+        "(1, 28, 28) and stops: This network reads batches (N, 1, height, "
+        "width) of images with 32 to 35 pixels a side, not (2, 1, 28, 28); "
+        "resize the images; try input_size=(1, 32, 32).",
     ),
     "wrong channels": (
         lambda: trace(Inception(), (1, 32, 32)),
