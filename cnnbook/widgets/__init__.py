@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cnnbook.widgets.base import BookWidget
     from cnnbook.widgets.c3_connections import C3Connections
     from cnnbook.widgets.conv_explorer import ConvExplorer
+    from cnnbook.widgets.ledger import Ledger
     from cnnbook.widgets.receptive_field import ReceptiveFieldExplorer
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "BookWidget",
     "C3Connections",
     "ConvExplorer",
+    "Ledger",
     "ReceptiveFieldExplorer",
 ]
 
@@ -29,6 +31,7 @@ _HOMES = {
     "BookWidget": "base",
     "C3Connections": "c3_connections",
     "ConvExplorer": "conv_explorer",
+    "Ledger": "ledger",
     "ReceptiveFieldExplorer": "receptive_field",
 }
 

@@ -2,7 +2,8 @@
 //
 // Each widget stands in the page as a picture with its state beside it. Its
 // script registers a renderer in cnnWidgets; here the picture makes room for
-// what the renderer draws. A widget that fails leaves its picture alone.
+// what the renderer draws. A widget that fails leaves its picture alone; one
+// that needs a part of its picture takes it over.
 const cnnWidgets = {};
 
 (() => {
@@ -54,7 +55,7 @@ const cnnWidgets = {};
     place.replaceChildren(stage);
     try {
       const model = modelOf(JSON.parse(place.dataset.state));
-      await cnnWidgets[name].render({ model, el: stage });
+      await cnnWidgets[name].render({ model, el: stage, picture });
       place.dataset.live = "true";
     } catch (error) {
       place.replaceChildren(...picture);
