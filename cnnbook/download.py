@@ -198,8 +198,7 @@ def _receive(
     with answer:
         if answer.status == 206:
             given = answer.headers["Content-Range"] or "no range"
-            totals = rf"{size}|\*" if size else r"\d+|\*"
-            if not re.fullmatch(rf"bytes {start}-\d+/({totals})", given):
+            if not given.startswith(f"bytes {start}-"):
                 raise WrongFile(f"sent {given} when asked for byte {start:,}")
         else:  # all of it: the server knows no ranges, or has a new version
             start = 0

@@ -320,6 +320,25 @@ def test_two_halves_of_two_files_are_not_one_file(server, tmp_path):
     assert ranges(server) == [None, "bytes=1000-", None]
 
 
+@pytest.mark.parametrize("wrong", [another_range, nameless_range])
+def test_a_wrong_range_is_not_read(server, tmp_path, wrong):
+    seen = []
+    fetch(
+        server,
+        tmp_path,
+        cut(1000),
+        wrong,
+        report=lambda *all: seen.append(all),
+    )
+    assert max(done for _, done, _ in seen) == len(CONTENT)
+
+
+def test_a_file_of_another_size_is_not_gone_on_with(server, tmp_path):
+    longer = good(CONTENT + b"!")
+    fetch(server, tmp_path, cut(1000), longer, good(), size=len(CONTENT))
+    assert ranges(server) == [None, "bytes=1000-", None]
+
+
 def test_a_weak_tag_promises_nothing(server, tmp_path):
     fetch(server, tmp_path, cut(1000, tag='W/"1"'), good(tag='W/"1"'))
     assert [headers["If-Range"] for _, headers in server.asked] == [None] * 2

@@ -307,6 +307,8 @@ def test_one_entry_too_many_or_too_few_is_refused():
     assert "no place for features.21.weight; they are of no" in said
     extra = state | {"features.2.weight": torch.zeros(1)}  # a pooling
     assert "for features.2.weight; " in refused(ours("vgg11"), extra)
+    twice = {"features.conv1_1.bias": torch.zeros(64)} | state
+    assert "no place for features.0.bias; " in refused(ours("vgg11"), twice)
     del state["features.0.bias"]
     said = refused(ours("vgg11"), state)
     assert "there is none for its features.conv1_1.bias; " in said
@@ -348,7 +350,10 @@ def test_a_network_that_torchvision_does_not_have():
     assert "vgg('D'), " in said and said.endswith("resnet(152, 'v1.5').")
 
 
-@pytest.mark.parametrize("state", [nn.Linear(2, 2), {"epoch": 3}, None, [1]])
+@pytest.mark.parametrize(
+    "state",
+    [nn.Linear(2, 2), {"epoch": 3}, {3: torch.zeros(1)}, None, [1]],
+)
 def test_what_is_no_state_dict(state):
     said = refused(ours("resnet18"), state, TypeError)
     assert f"not as this {type(state).__name__}; " in said

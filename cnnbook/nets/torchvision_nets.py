@@ -84,7 +84,8 @@ def load_torchvision(net: Net, state_dict: Mapping[str, Tensor]) -> Net:
     tensors themselves, any other their values.
     """
     if not isinstance(state_dict, Mapping) or not all(
-        isinstance(tensor, Tensor) for tensor in state_dict.values()
+        isinstance(name, str) and isinstance(tensor, Tensor)
+        for name, tensor in state_dict.items()
     ):
         raise TypeError(
             "Weights come as a state dict, names with their tensors, not as "
@@ -125,6 +126,8 @@ def _renamed(
         ours = theirs
         for pattern, word in renames.items():
             ours = re.sub(pattern, word, ours)
+        if ours in given:  # a second one for the same place
+            ours = theirs + " again"
         given[ours] = (theirs, tensor)
     return given
 
