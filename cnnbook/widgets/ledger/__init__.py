@@ -177,7 +177,7 @@ def _bar(shown: dict[str, int], words: str) -> str:
 
 def _table(rows: Sequence[Claim], registry: Registry) -> str:
     heads = "".join(
-        f'<th scope="col" role="columnheader">{head}</th>'
+        f'<th scope="col">{head}</th>'
         for head in ("Claim", "Printed", "Computed", "Verdict")
     )
     titles = {
@@ -186,36 +186,36 @@ def _table(rows: Sequence[Claim], registry: Registry) -> str:
     }
     body = "".join(_row(claim, titles[claim.source]) for claim in rows)
     return (
-        '<table class="lg-table" role="table"><thead role="rowgroup">'
-        f'<tr role="row">{heads}</tr></thead>'
-        f'<tbody role="rowgroup">{body}</tbody></table>'
+        '<table class="lg-table"><thead>'
+        f"<tr>{heads}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
     )
 
 
 def _row(claim: Claim, source: str) -> str:
-    say = html.escape
-    about = [NAMES[claim.network], *claim.qualifiers]
+    about = ", ".join([NAMES[claim.network], *claim.qualifiers])
     unit = claim.unit + f", to {claim.exact_to}" * bool(claim.exact_to)
     off = claim.difference if claim.verdict == "disagrees" else ""
     return (
-        f'<tr id="claim-{claim.id}" role="row" data-network="{claim.network}" '
+        f'<tr id="claim-{claim.id}" data-network="{claim.network}" '
         f'data-verdict="{claim.verdict}" data-source="{claim.source}">'
-        f'<th scope="row" role="rowheader">{say(claim.claim)}'
-        f"<small>{say(', '.join(about))} · {say(source)}, {say(claim.place)}"
-        "</small>"
-        + (
-            f'<small class="lg-why">{say(claim.reason)}</small>'
-            if claim.reason
-            else ""
-        )
-        + (f"<code>{say(claim.expression)}</code>" if claim.expression else "")
-        + f'</th><td role="cell">{say(claim.figure)}'
-        f"<small>{say(unit)}</small></td>"
-        f'<td role="cell">{say(claim.computed) or "–"}'
-        + (f"<small>{say(off)}</small>" if off else "")
-        + f'</td><td role="cell" class="lg-{_css(claim.verdict)}">'
-        f"{SIGNS[claim.verdict]} {claim.verdict}</td></tr>"
+        f'<th scope="row">{_text(claim.claim)}'
+        + _tag("small", f"{about} · {source}, {claim.place}")
+        + _tag("small", claim.reason, ' class="lg-why"')
+        + _tag("code", claim.expression)
+        + f"</th><td>{_text(claim.figure)}{_tag('small', unit)}</td>"
+        f"<td>{_text(claim.computed) or '–'}{_tag('small', off)}</td>"
+        f"<td>{SIGNS[claim.verdict]} {claim.verdict}</td></tr>"
     )
+
+
+def _text(words: str) -> str:
+    return html.escape(words, quote=False)
+
+
+def _tag(name: str, words: str, attributes: str = "") -> str:
+    """The words in a tag; nothing for none."""
+    return f"<{name}{attributes}>{_text(words)}</{name}>" if words else ""
 
 
 def _css(verdict: str) -> str:

@@ -56,13 +56,21 @@ function lgBar() {
 }
 
 // The table stands in the page already; with a kernel it comes as a trait.
+// On a phone its rows are laid out as cards: the roles keep it a table.
 function lgTable(model, picture) {
   const [there] = picture.flatMap((node) =>
     [...(node.querySelectorAll?.(".lg-table") ?? [])]);
-  if (there) return there;
   const box = html("div");
-  box.innerHTML = model.get("_table");
-  return box.firstElementChild;
+  if (!there) box.innerHTML = model.get("_table");
+  const table = there ?? box.firstElementChild;
+  const roles = { THEAD: "rowgroup", TBODY: "rowgroup", TR: "row", TD: "cell" };
+  for (const part of table.querySelectorAll("*")) {
+    const role = part.scope === "col" ? "columnheader" : "rowheader";
+    const own = part.tagName === "TH" ? role : roles[part.tagName];
+    if (own) part.setAttribute("role", own);
+  }
+  table.setAttribute("role", "table");
+  return table;
 }
 
 function render({ model, el, picture = [] }) {
