@@ -86,11 +86,19 @@ def seconds(step: Callable[[], None], device: str) -> float:
 def in_turn(
     steps: list[Callable[[], None]], device: str, rounds: int
 ) -> list[list[float]]:
-    """Seconds of each step in each round, after one round that warms up."""
+    """Seconds of each step, round by round, after one round that warms up.
+
+    Each round goes through the steps the other way, so that none is always
+    the one that finds the caches cold.
+    """
     for step in steps:
         step()
-    times = [[seconds(step, device) for step in steps] for _ in range(rounds)]
-    return [list(column) for column in zip(*times, strict=True)]
+    times: list[list[float]] = [[] for _ in steps]
+    for count in range(rounds):
+        turns = list(enumerate(steps))
+        for i, step in turns if count % 2 else reversed(turns):
+            times[i].append(seconds(step, device))
+    return times
 
 
 def peak(dtype: torch.dtype) -> float:
