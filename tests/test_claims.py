@@ -571,19 +571,19 @@ def test_a_table_is_executed() -> None:
     table = small().table("lecun-1")
     caption, _, heads, rule, *lines = table.to_text().splitlines()
     assert caption == (
-        "Lecun 1998, lecun-1: 1 equal once rounded, 1 reported only."
+        "Lecun 1998, Table 1: 1 equal once rounded (≈), 1 reported only."
     )
     assert heads.split() == list(HEADS) and set(rule) == {"─"}
     assert [re.split("  +", line) for line in lines] == [
         ["LeNet-5, error", "0.80 %", "–", "–", ROWS["papers-error"]["reason"]],
-        ["<ratio>, times", "9×", "8.5", "−0.5 (−5.6 %)"],
+        ["<ratio>, times", "9×", "≈ 8.5", "−0.5 (−5.6 %)"],
     ]
     assert lines[0].index("–") == lines[1].index("8.5") + 2
     page = table._repr_html_()
     assert page.count("<tr>") == 3 and page.count('scope="col"') == 5
     assert page.count('scope="row"') == 2 and page.count("<caption>") == 1
     assert "&lt;ratio&gt;, times" in page and "<ratio>" not in page
-    assert repr(table).startswith("Table(Lecun 1998, lecun-1: ")
+    assert repr(table).startswith("Table(Lecun 1998, Table 1: ")
 
 
 # ---- Where the registry is found ----

@@ -152,7 +152,7 @@ class Registry:
         """A paper's table, executed: paper, computed, difference, reason."""
         from cnnbook.claims.table import Table
 
-        return Table(name, self.select(table=name), self)
+        return Table(self.select(table=name), self)
 
     def faults(self, claim: Claim) -> list[str]:
         """Say in a sentence each what of a claim does not hold any more."""

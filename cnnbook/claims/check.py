@@ -23,6 +23,8 @@ NETWORKS = (
     "resnet",
 )
 VERDICTS = ("disagrees", "rounds to", "confirmed", "reported")
+SIGNS = dict(zip(VERDICTS, "≠≈=“", strict=True))
+"""A verdict in one sign, where there is no room for words."""
 KINDS = ("notes", "paper", "code")
 NEEDED = (
     "id",

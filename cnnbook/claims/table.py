@@ -7,22 +7,24 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cnnbook.claims.check import SIGNS
+
 if TYPE_CHECKING:
     from cnnbook.claims import Claim, Registry
 
 HEADS = ("what", "paper", "computed", "difference", "reason")
 SIDES = "<>>><"
-WRAPS = "white-space:normal;min-width:14rem"
+WRAPS = "white-space:normal;min-width:12rem"
 
 
 class Table:
     """The cells of one table in the registry's order; a notebook shows it."""
 
-    def __init__(
-        self, name: str, claims: Sequence[Claim], registry: Registry
-    ) -> None:
-        self.name, self.claims = name, claims
-        self.source = registry.title(claims[0].source)
+    def __init__(self, claims: Sequence[Claim], registry: Registry) -> None:
+        self.claims = claims
+        places = dict.fromkeys(claim.place for claim in claims)
+        place = f", {next(iter(places))}" if len(places) == 1 else ""
+        self.source = registry.title(claims[0].source) + place
 
     @property
     def cells(self) -> list[tuple[str, ...]]:
@@ -32,7 +34,9 @@ class Table:
             (
                 claim.row + f", {claim.column}" * (len(columns) > 1),
                 claim.figure,
-                claim.computed or "–",
+                f"{SIGNS[claim.finding]} {claim.computed}"
+                if claim.computed
+                else "–",
                 claim.difference or "–",
                 claim.reason,
             )
@@ -46,14 +50,14 @@ class Table:
         words = [
             f"{found[finding]} {text}"
             for finding, text in (
-                ("confirmed", "exact"),
-                ("rounds to", "equal once rounded"),
-                ("disagrees", "not"),
+                ("confirmed", "exact (=)"),
+                ("rounds to", "equal once rounded (≈)"),
+                ("disagrees", "not (≠)"),
                 ("reported", "reported only"),
             )
             if found[finding]
         ]
-        return f"{self.source}, {self.name}: {', '.join(words)}."
+        return f"{self.source}: {', '.join(words)}."
 
     def to_text(self) -> str:
         """The table as aligned text."""

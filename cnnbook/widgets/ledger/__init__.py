@@ -14,7 +14,7 @@ from typing import Any
 import traitlets
 
 from cnnbook.claims import Claim, Registry, load
-from cnnbook.claims.check import NETWORKS, VERDICTS
+from cnnbook.claims.check import NETWORKS, SIGNS, VERDICTS
 from cnnbook.widgets.base import BookWidget
 
 NAMES = dict(
@@ -25,7 +25,6 @@ NAMES = dict(
         strict=True,
     )
 )  # fmt: skip
-SIGNS = dict(zip(VERDICTS, "≠≈=“", strict=True))
 FARES = {
     "disagrees": ("disagrees", "disagree"),
     "rounds to": ("agrees once rounded", "agree once rounded"),
