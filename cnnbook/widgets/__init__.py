@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cnnbook.widgets.anatomy import AnatomyExplorer
+    from cnnbook.widgets.backprop_stepper import BackpropStepper
     from cnnbook.widgets.base import BookWidget
     from cnnbook.widgets.c3_connections import C3Connections
     from cnnbook.widgets.conv_explorer import ConvExplorer
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnatomyExplorer",
+    "BackpropStepper",
     "BookWidget",
     "C3Connections",
     "ConvExplorer",
@@ -28,6 +30,7 @@ __all__ = [
 
 _HOMES = {
     "AnatomyExplorer": "anatomy",
+    "BackpropStepper": "backprop_stepper",
     "BookWidget": "base",
     "C3Connections": "c3_connections",
     "ConvExplorer": "conv_explorer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import traitlets
@@ -10,6 +11,7 @@ from cnnbook.geometry import output_size
 from cnnbook.widgets.base import BookWidget
 
 Grid = list[list[int]]
+Place = tuple[int, int]
 
 PIXELS: Grid = [[1, 3, 2, 0], [0, 2, 1, 4], [5, 1, 0, 2], [2, 0, 3, 1]]
 """The input; no window has its largest pixel twice."""
@@ -57,13 +59,13 @@ class Case(NamedTuple):
         inside = 0 <= row < self.size and 0 <= column < self.size
         return self.pixels[row][column] if inside else None
 
-    def places(self, i: int, j: int) -> list[tuple[int, int]]:
+    def places(self, i: int, j: int) -> list[Place]:
         """What the window of output (i, j) covers, row by row."""
         top, left = (self.stride * at - self.padding for at in (i, j))
         taps = range(self.window)
         return [(top + a, left + b) for a in taps for b in taps]
 
-    def switch(self, i: int, j: int) -> tuple[int, int]:
+    def switch(self, i: int, j: int) -> Place:
         """Where the largest pixel under a window stands; the first one."""
         inside = [p for p in self.places(i, j) if self.pixel(*p) is not None]
         return max(inside, key=lambda place: self.pixel(*place))
@@ -71,9 +73,7 @@ class Case(NamedTuple):
 
 def weights(kernel: int) -> Grid:
     """1, 2, 3, … row by row, so that a turn shows."""
-    return [
-        [kernel * a + b + 1 for b in range(kernel)] for a in range(kernel)
-    ]
+    return [[kernel * a + b + 1 for b in range(kernel)] for a in range(kernel)]
 
 
 def upstream(output: int) -> Grid:
@@ -141,16 +141,15 @@ def _scatter(case: Case, step: int) -> dict[str, Any]:
     g = case.upstream[i][j]
     taps = [w for row in case.kernel for w in row]
     under = case.places(i, j)
-    sums: dict[tuple[int, int], int] = {}
+    sums: dict[Place, int] = {}
     for earlier in range(step + 1):
         at = divmod(earlier, case.output)
         for w, place in zip(taps, case.places(*at), strict=True):
             share = w * case.upstream[at[0]][at[1]]
             sums[place] = sums.get(place, 0) + share
     dropped = sum(case.pixel(*place) is None for place in under)
-    falls = "falls" if dropped == 1 else "fall"
     lost = (
-        f" {dropped} of its {len(taps)} products {falls} on the padding, "
+        f" {dropped} of its {len(taps)} products fall on the padding, "
         "outside the picture."
         if dropped
         else ""
@@ -183,13 +182,13 @@ def _gather(case: Case, step: int) -> dict[str, Any]:
     rim = case.window - 1 - case.padding
     taps = range(case.window)
 
-    def pairs(m: int, n: int) -> list[tuple[int, int]]:
+    def pairs(m: int, n: int) -> list[Place]:
         """The turned kernel on the full grid, where a gradient stands."""
         return [
             (case.kernel[-1 - a][-1 - b], g)
             for a in taps
             for b in taps
-            if (g := _full(case, m + a - rim, n + b - rim))
+            if (g := _full(case, m + a - rim, n + b - rim)) is not None
         ]
 
     side = case.size + 2 * case.padding - case.window + 1
@@ -203,12 +202,12 @@ def _gather(case: Case, step: int) -> dict[str, Any]:
     return {
         "grids": [
             _around(
-                "Upstream g, dilated",
+                _dilated(case),
                 side,
                 rim,
                 lambda place: _minus(_full(case, *place) or 0),
                 lambda place: (
-                    "h" * (place in here) + "o" * (not _full(case, *place))
+                    "h" * (place in here) + "o" * (_full(case, *place) is None)
                 ),
             ),
             _grid("Kernel w, turned", turned, lambda a, b: "h"),
@@ -233,14 +232,14 @@ def _weights(case: Case, step: int) -> dict[str, Any]:
     a, b = divmod(step, case.window)
     at = range(case.output)
 
-    def place(i: int, j: int, a: int, b: int) -> tuple[int, int]:
+    def place(i: int, j: int, a: int, b: int) -> Place:
         """What weight (a, b) met on its way to output (i, j)."""
         return (
             case.stride * i + a - case.padding,
             case.stride * j + b - case.padding,
         )
 
-    def pairs(a: int, b: int) -> list[tuple[int, int]]:
+    def pairs(a: int, b: int) -> list[Place]:
         return [
             (case.pixel(*place(i, j, a, b)), case.upstream[i][j])
             for i in at
@@ -257,11 +256,11 @@ def _weights(case: Case, step: int) -> dict[str, Any]:
         "grids": [
             _input(case, "0", met),
             _around(
-                "Upstream g, dilated",
+                _dilated(case),
                 side,
                 0,
                 lambda place: _minus(_full(case, *place) or 0),
-                lambda place: "h" if _full(case, *place) else "o",
+                lambda place: "o" if _full(case, *place) is None else "h",
             ),
             _so_far(
                 "Gradient for w",
@@ -272,7 +271,7 @@ def _weights(case: Case, step: int) -> dict[str, Any]:
         ],
         "sum": _sum(pairs(a, b)),
         "words": (
-            f"w[{a}, {b}] met {places} of the input{apart}. Each product "
+            f"w[{a}, {b}] met {places}{apart}. Each product "
             "with the gradient of the output it went to, added up, nothing "
             f"turned: it receives {_minus(total)}."
         ),
@@ -308,7 +307,7 @@ def _pool_forward(case: Case, step: int) -> dict[str, Any]:
 
 def _pool_scatter(case: Case, step: int) -> dict[str, Any]:
     i, j = divmod(step, case.output)
-    sums: dict[tuple[int, int], int] = {}
+    sums: dict[Place, int] = {}
     for earlier in range(step + 1):
         at = divmod(earlier, case.output)
         place = case.switch(*at)
@@ -341,18 +340,17 @@ def _pool_scatter(case: Case, step: int) -> dict[str, Any]:
 
 
 def _full(case: Case, row: int, column: int) -> int | None:
-    """The upstream gradient on the grid of stride 1; None where there's none.
-
-    A gradient of zero is none: it makes no difference.
-    """
+    """The upstream gradient on the grid of stride 1; None between."""
     (i, down), (j, right) = (divmod(at, case.stride) for at in (row, column))
     there = range(case.output)
     if down or right or i not in there or j not in there:
         return None
-    return case.upstream[i][j] or None
+    return case.upstream[i][j]
 
 
-def _grid(title: str, values: Grid, mark: Any) -> dict[str, Any]:
+def _grid(
+    title: str, values: Grid, mark: Callable[[int, int], str]
+) -> dict[str, Any]:
     return {
         "title": title,
         "cells": [
@@ -363,7 +361,11 @@ def _grid(title: str, values: Grid, mark: Any) -> dict[str, Any]:
 
 
 def _around(
-    title: str, side: int, rim: int, text: Any, mark: Any
+    title: str,
+    side: int,
+    rim: int,
+    text: Callable[[Place], str],
+    mark: Callable[[Place], str],
 ) -> dict[str, Any]:
     """A square with a rim around it; places count from the square's corner."""
     axis = range(-rim, side + rim)
@@ -382,19 +384,23 @@ def _around(
 
 
 def _input(
-    case: Case, empty: str, lit: list, switches: list | None = None
+    case: Case, empty: str, lit: list[Place], switches: Iterable[Place] = ()
 ) -> dict[str, Any]:
-    def text(place: tuple[int, int]) -> str:
+    def text(place: Place) -> str:
         pixel = case.pixel(*place)
         return empty if pixel is None else _minus(pixel)
 
-    def mark(place: tuple[int, int]) -> str:
-        return "h" * (place in lit) + "s" * (place in (switches or []))
+    def mark(place: Place) -> str:
+        return "h" * (place in lit) + "s" * (place in switches)
 
     return _around("Input x", case.size, case.padding, text, mark)
 
 
-def _upstream(case: Case, lit: tuple[int, int]) -> dict[str, Any]:
+def _dilated(case: Case) -> str:
+    return "Upstream g" + ", dilated" * (case.stride > 1)
+
+
+def _upstream(case: Case, lit: Place) -> dict[str, Any]:
     return _grid(
         "Upstream g",
         case.upstream,
@@ -402,9 +408,7 @@ def _upstream(case: Case, lit: tuple[int, int]) -> dict[str, Any]:
     )
 
 
-def _switches(
-    case: Case, last: int, lit: tuple[int, int], mark: str
-) -> dict[str, Any]:
+def _switches(case: Case, last: int, lit: Place, mark: str) -> dict[str, Any]:
     at = range(case.output)
 
     def cell(i: int, j: int) -> list[str]:
@@ -413,10 +417,15 @@ def _switches(
         row, column = case.switch(i, j)
         return [f"{row}, {column}", "s" + mark * ((i, j) == lit)]
 
-    return {"title": "Switches", "cells": [[cell(i, j) for j in at] for i in at]}
+    return {
+        "title": "Switches",
+        "cells": [[cell(i, j) for j in at] for i in at],
+    }
 
 
-def _so_far(title: str, side: int, step: int, value: Any) -> dict[str, Any]:
+def _so_far(
+    title: str, side: int, step: int, value: Callable[[int, int], int]
+) -> dict[str, Any]:
     """What is known by now; the last one receives."""
 
     def cell(number: int) -> list[str]:
@@ -434,14 +443,14 @@ def _so_far(title: str, side: int, step: int, value: Any) -> dict[str, Any]:
     }
 
 
-def _window(under: list[tuple[int, int]]) -> str:
+def _window(under: list[Place]) -> str:
     row, column = under[0]
     return (
         f"The window that starts at row {_minus(row)}, column {_minus(column)}"
     )
 
 
-def _sum(terms: list[tuple[int, int]], factors: bool = True) -> str:
+def _sum(terms: list[Place], factors: bool = True) -> str:
     total = sum(left * right for left, right in terms)
     shown = [
         f"{_signed(left)}·{_signed(right)}" if factors else _signed(left)
@@ -454,7 +463,7 @@ def _zeros(count: int) -> str:
     return {0: "no zeros", 1: "1 zero"}.get(count, f"{count} zeros")
 
 
-def _list(numbers: Any) -> str:
+def _list(numbers: Iterable[int]) -> str:
     return ", ".join(_minus(number) for number in numbers)
 
 
@@ -526,9 +535,7 @@ class BackpropStepper(BookWidget):
     @property
     def case(self) -> Case:
         """The layer with its numbers."""
-        size = output_size(
-            len(PIXELS), self.kernel, self.stride, self.padding
-        )
+        size = output_size(len(PIXELS), self.kernel, self.stride, self.padding)
         return Case(
             self.layer,
             PIXELS,
@@ -556,29 +563,25 @@ def picture(case: Case, stage: str, step: int) -> str:
     now = scene(case, stage, min(step, steps(case, stage) - 1))
     marks, shift = [], 0
     for grid in now["grids"]:
-        marks.append(
-            f'<text x="{shift}" y="-3" font-size="5" fill="currentColor">'
-            f"{grid['title']}</text>"
-        )
-        for y, row in enumerate(grid["cells"]):
-            for x, (text, kinds) in enumerate(row):
-                marks.append(_cell(shift + 10 * x, 10 * y, text, kinds))
+        marks.append(_drawn(grid, shift))
         # A title is wider than a small grid.
         shift += max(10 * len(grid["cells"]), 3 * len(grid["title"])) + 12
     height = 10 * max(len(grid["cells"]) for grid in now["grids"])
     return (
         f'<figure><svg class="bp-static" viewBox="-1 -10 {shift} '
         f'{height + 11}" width="{3 * shift}" role="img" '
-        f'aria-label="{NAMES[stage]}. {described(now)}">{"".join(marks)}'
-        f"</svg><figcaption><p><strong>{NAMES[stage]}.</strong> "
-        f'{now["words"]}</p><p class="bp-sum">{now["sum"]}</p></figcaption>'
-        "</figure>"
+        f'aria-label="{NAMES[stage]}. {described(now)}"><g font-size="4.6" '
+        f'fill="currentColor">{"".join(marks)}</g></svg><figcaption><p>'
+        f"<strong>{NAMES[stage]}.</strong> {now['words']}</p>"
+        f'<p class="bp-sum">{now["sum"]}</p></figcaption></figure>'
     )
 
 
 def described(now: dict[str, Any]) -> str:
     """The numbers of a scene, grid by grid and row by row."""
-    return " ".join(f"{grid['title']}: {_rows(grid)}." for grid in now["grids"])
+    return " ".join(
+        f"{grid['title']}: {_rows(grid)}." for grid in now["grids"]
+    )
 
 
 def _rows(grid: dict[str, Any]) -> str:
@@ -586,20 +589,37 @@ def _rows(grid: dict[str, Any]) -> str:
     return "; ".join(", ".join(row) for row in rows if row)
 
 
-def _cell(x: int, y: int, text: str, kinds: str) -> str:
-    fill = "#b83c18" if set(kinds) & set("ht") else "none"
-    dashes = ' stroke-dasharray="1.2 1"' if "r" in kinds else ""
-    ring = (
-        f'<circle cx="{x + 5}" cy="{y + 5}" r="4.2" fill="none" '
-        'stroke="#7a4fb0" stroke-width="0.7"/>'
-        if "s" in kinds
-        else ""
+def _drawn(grid: dict[str, Any], shift: int) -> str:
+    lines = {"plain": "", "r": "", "ht": "", "s": ""}
+    texts = ""
+    for y, row in enumerate(grid["cells"]):
+        for x, (text, kinds) in enumerate(row):
+            left, top = shift + 10 * x, 10 * y
+            square = f"M{left} {top}h10v10h-10z"
+            lines["r" if "r" in kinds else "plain"] += square
+            if set(kinds) & set("ht"):
+                lines["ht"] += square
+            if "s" in kinds:
+                lines["s"] += (
+                    f"M{left + 1} {top + 5}a4 4 0 0 1 8 0a4 4 0 0 1-8 0"
+                )
+            if text:
+                small = ' font-size="3.4"' if len(text) > 3 else ""
+                place = f'x="{left + 5}" y="{top + 6.6:g}"{small}'
+                texts += f"<text {place}>{text}</text>"
+    style = {
+        "plain": 'fill="none" stroke="#76818d" stroke-width=".3"',
+        "r": 'fill="none" stroke="#14764f" stroke-width=".3" '
+        'stroke-dasharray="1.2 1"',
+        "ht": 'fill="#b83c18" fill-opacity=".2"',
+        "s": 'fill="none" stroke="#7a4fb0" stroke-width=".8"',
+    }
+    paths = "".join(
+        f'<path {style[name]} d="{line}"/>'
+        for name, line in lines.items()
+        if line
     )
-    size = 3.4 if len(text) > 3 else 4.6
     return (
-        f'<rect x="{x}" y="{y}" width="10" height="10" fill="{fill}" '
-        f'fill-opacity="0.2" stroke="#76818d" stroke-width="'
-        f'{1.2 if "t" in kinds else 0.3}"{dashes}/>{ring}<text x="{x + 5}" '
-        f'y="{y + 5}" dy=".36em" text-anchor="middle" font-size="{size}" '
-        f'fill="currentColor">{text}</text>'
+        f'<text x="{shift}" y="-3">{grid["title"]}</text>{paths}'
+        f'<g text-anchor="middle">{texts}</g>'
     )
