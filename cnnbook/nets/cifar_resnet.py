@@ -48,12 +48,12 @@ class CifarResNet(nn.Module):
         check_images(x, self.conv1.in_channels)
         x = self.conv1(x)  # (N, 16, 32, 32)
         if not self.preactivation:
-            x = F.relu(self.norm(x))
+            x = F.relu(self.norm(x))  # (N, 16, 32, 32)
         x = self.stage1(x)  # (N, 16, 32, 32)
         x = self.stage2(x)  # (N, 32, 16, 16)
         x = self.stage3(x)  # (N, 64, 8, 8)
         if self.preactivation:
-            x = F.relu(self.norm(x))
+            x = F.relu(self.norm(x))  # (N, 64, 8, 8)
         x = x.mean(dim=(2, 3))  # (N, 64)
         return self.fc(x)  # (N, 10)
 
