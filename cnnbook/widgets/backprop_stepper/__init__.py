@@ -125,7 +125,7 @@ def _forward(case: Case, step: int) -> dict[str, Any]:
     return {
         "grids": [
             _input(case, "0", under),
-            _grid("Kernel w", case.kernel, lambda a, b: "h"),
+            _used("Kernel w", case.kernel, (case.pixel(*p) for p in under)),
             _so_far("Output y", case.output, step, answer),
         ],
         "sum": _sum(terms),
@@ -157,7 +157,7 @@ def _scatter(case: Case, step: int) -> dict[str, Any]:
     return {
         "grids": [
             _upstream(case, (i, j)),
-            _grid("Kernel w", case.kernel, lambda a, b: "h"),
+            _used("Kernel w", case.kernel, (case.pixel(*p) for p in under)),
             _around(
                 "Gradient for x",
                 case.size,
@@ -194,7 +194,7 @@ def _gather(case: Case, step: int) -> dict[str, Any]:
     side = case.size + 2 * case.padding - case.window + 1
     terms = pairs(m, n)
     total = sum(w * g for w, g in terms)
-    here = {(m + a - rim, n + b - rim) for a in taps for b in taps}
+    here = [(m + a - rim, n + b - rim) for a in taps for b in taps]
     readers = {0: "no output", 1: "1 output"}.get(
         len(terms), f"{len(terms)} outputs"
     )
@@ -210,7 +210,7 @@ def _gather(case: Case, step: int) -> dict[str, Any]:
                     "h" * (place in here) + "o" * (_full(case, *place) is None)
                 ),
             ),
-            _grid("Kernel w, turned", turned, lambda a, b: "h"),
+            _used("Kernel w, turned", turned, (_full(case, *p) for p in here)),
             _so_far(
                 "Gradient for x",
                 case.size,
@@ -358,6 +358,14 @@ def _grid(
             for a, row in enumerate(values)
         ],
     }
+
+
+def _used(
+    title: str, kernel: Grid, met: Iterable[int | None]
+) -> dict[str, Any]:
+    """The kernel; lit is each weight that meets something."""
+    lit = iter(["h" * (number is not None) for number in met])
+    return _grid(title, kernel, lambda a, b: next(lit))
 
 
 def _around(
@@ -604,7 +612,7 @@ def _drawn(grid: dict[str, Any], shift: int) -> str:
                     f"M{left + 1} {top + 5}a4 4 0 0 1 8 0a4 4 0 0 1-8 0"
                 )
             if text:
-                small = ' font-size="3.4"' if len(text) > 3 else ""
+                small = ' font-size="3.6"' if len(text) > 2 else ""
                 place = f'x="{left + 5}" y="{top + 6.6:g}"{small}'
                 texts += f"<text {place}>{text}</text>"
     style = {

@@ -105,7 +105,7 @@ function bpForward(one, step) {
   return {
     grids: [
       bpInput(one, "0", under),
-      bpGrid("Kernel w", one.kernel, () => "h"),
+      bpUsed("Kernel w", one.kernel, under.map((p) => bpPixel(one, p))),
       bpSoFar("Output y", one.upstream.length, step, answer),
     ],
     sum: bpSum(terms(under)),
@@ -138,7 +138,7 @@ function bpScatter(one, step) {
   return {
     grids: [
       bpGrid("Upstream g", upstream, (a, b) => (a === i && b === j ? "h" : "")),
-      bpGrid("Kernel w", kernel, () => "h"),
+      bpUsed("Kernel w", kernel, under.map((p) => bpPixel(one, p))),
       bpAround(
         "Gradient for x",
         pixels.length,
@@ -185,7 +185,11 @@ function bpGather(one, step) {
           (lit.has(String(place)) ? "h" : "") +
           (bpFull(one, place) === null ? "o" : ""),
       ),
-      bpGrid("Kernel w, turned", turned, () => "h"),
+      bpUsed(
+        "Kernel w, turned",
+        turned,
+        under([m, n]).map((p) => bpFull(one, p)),
+      ),
       bpSoFar("Gradient for x", pixels.length, step, (pixel) =>
         bpTotal(terms(pixel)),
       ),
@@ -302,6 +306,12 @@ const bpGrid = (title, values, mark) => ({
   ),
 });
 
+// The kernel; lit is each weight that meets something.
+const bpUsed = (title, kernel, met) =>
+  bpGrid(title, kernel, (a, b) =>
+    met[kernel.length * a + b] === null ? "" : "h",
+  );
+
 // A square with a rim around it; places count from the square's corner.
 function bpAround(title, side, rim, text, mark) {
   const axis = bpRange(side + 2 * rim).map((n) => n - rim);
@@ -390,7 +400,7 @@ function bpPicture({ cells }) {
   cells.forEach((row, y) => {
     row.forEach(([text, kinds], x) => {
       const names = [...kinds].map((kind) => ` bp-${kind}`).join("");
-      const long = text.length > 3 ? ' class="bp-long"' : "";
+      const long = text.length > 2 ? ' class="bp-long"' : "";
       marks +=
         `<g class="bp-cell${names}" transform="translate(${10 * x} ` +
         `${10 * y})"><rect width="10" height="10"/>` +
