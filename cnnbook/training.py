@@ -66,13 +66,15 @@ def fit_digits(
     epochs: int = 40,
     loss: Callable[[Tensor, Tensor], Tensor] | None = None,
     rate: float = 4e-3,
+    each_epoch: Callable[[int], None] | None = None,
 ) -> list[float]:
     """Train *net* in place on digits (N, 1, 20, 20); the loss of each epoch.
 
     AdamW, batches of 50, one cycle of the learning rate up to *rate*, labels
     smoothed by 0.05 unless another *loss* is given.  The seed orders and
     bends the digits; to fix the first weights too, call
-    ``torch.manual_seed`` before you build the net.
+    ``torch.manual_seed`` before you build the net.  To watch the net while it
+    learns, *each_epoch* is called after each, with the number of epochs done.
     """
     generator = torch.Generator().manual_seed(seed)
     loss = loss or nn.CrossEntropyLoss(label_smoothing=0.05)
@@ -85,7 +87,7 @@ def fit_digits(
     )
     losses = []
     net.train()
-    for _ in range(epochs):
+    for epoch in range(epochs):
         bent = distort(images, generator)
         order = torch.randperm(len(images), generator=generator)
         total = 0.0
@@ -97,6 +99,8 @@ def fit_digits(
             cycle.step()
             total += error.item()
         losses.append(total / batches)
+        if each_epoch:
+            each_epoch(epoch + 1)
     net.eval()
     return losses
 
