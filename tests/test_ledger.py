@@ -439,3 +439,21 @@ def test_chapters_link_to_a_row(tmp_path: Path) -> None:
     said = done.stdout + done.stderr
     assert "claim-no" in said and "claim-weights" not in said
     assert done.returncode != 0
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_the_site_opens_at_a_claim(browser, site_server, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    page = context.new_page()
+    address = f"{site_server}/chapters/errata.html"
+    last = [*claims.load()][-1].id
+    page.goto(f"{address}#claim-{last}")
+    page.locator("html[data-loaded]").wait_for()
+    page.wait_for_timeout(500)
+    place = page.locator(".lg-here").bounding_box()
+    assert page.locator(".lg-here").get_attribute("id") == f"claim-{last}"
+    assert 0 < place["y"] < 900 - place["height"]
+    page.goto(f"{address}?#claim-of-nobody")
+    page.locator("[data-live]").wait_for()
+    assert page.locator(".lg-here").count() == 0
+    context.close()

@@ -192,8 +192,12 @@
     }
   };
   const later = window.requestIdleCallback || setTimeout;
+  // book.css holds later sections back until this; not for whoever comes to a
+  // place further down.
+  const layOut = () => { root.dataset.loaded = ""; };
+  if (location.hash) layOut();
   addEventListener("load", () => later(() => {
-    root.dataset.loaded = "";  // book.css holds later sections back until now
+    layOut();
     scrollable();
   }));
   addEventListener("resize", () => later(scrollable));
