@@ -24,7 +24,16 @@ from tools.notebooks import toc
 
 FLOORS = (
     {"geometry", "exercises", "download"},
-    {"anatomy", "fields", "diagrams", "workshop", "data", "nets", "probes"},
+    {
+        "anatomy",
+        "fields",
+        "diagrams",
+        "workshop",
+        "data",
+        "nets",
+        "probes",
+        "deconvnet",
+    },
     {"widgets", "figures", "claims", "training"},
 )
 TEXT = {".bib", ".cff", ".cfg", ".css", ".html", ".ipynb", ".js", ".json"}
