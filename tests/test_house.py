@@ -34,7 +34,7 @@ FLOORS = (
         "probes",
         "deconvnet",
     },
-    {"widgets", "figures", "claims", "training"},
+    {"widgets", "figures", "claims", "lineage", "training"},
 )
 TEXT = {".bib", ".cff", ".cfg", ".css", ".html", ".ipynb", ".js", ".json"}
 TEXT |= {".lock", ".md", ".mjs", ".py", ".svg", ".toml", ".txt", ".yml", ""}
