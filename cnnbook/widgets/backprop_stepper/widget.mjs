@@ -503,13 +503,10 @@ function render({ model, el }) {
       { class: "cnn-row", role: "group", "aria-label": "Direction" },
       ...tabs.values(),
     ),
-    html(
-      "figure",
-      {},
-      stage,
-      html("figcaption", {}, sum, words),
-      html("div", { class: "bp-walk" }, play.root, place.root),
-    ),
+    stage,
+    sum,
+    words,
+    html("div", { class: "bp-walk" }, play.root, place.root),
   );
 
   const draw = () => {
