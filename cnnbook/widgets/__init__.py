@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cnnbook.widgets.c3_connections import C3Connections
     from cnnbook.widgets.conv_explorer import ConvExplorer
     from cnnbook.widgets.ledger import Ledger
+    from cnnbook.widgets.memory_budget import MemoryBudget
     from cnnbook.widgets.receptive_field import ReceptiveFieldExplorer
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "C3Connections",
     "ConvExplorer",
     "Ledger",
+    "MemoryBudget",
     "ReceptiveFieldExplorer",
 ]
 
@@ -35,6 +37,7 @@ _HOMES = {
     "C3Connections": "c3_connections",
     "ConvExplorer": "conv_explorer",
     "Ledger": "ledger",
+    "MemoryBudget": "memory_budget",
     "ReceptiveFieldExplorer": "receptive_field",
 }
 
