@@ -116,6 +116,22 @@ def test_building_again_changes_nothing(sound: Path) -> None:
         assert contents() == before
 
 
+def test_a_new_citation_reaches_the_bibliography(tmp_path: Path) -> None:
+    pages = {
+        "start.md": "# Start\n\nAfter {cite:t}`lecun1998`.\n",
+        "bibliography.md": "# Books\n\n```{bibliography}\n```\n",
+    }
+    book = write_book(tmp_path, pages)
+    assert build(book).returncode == 0
+    start = book / "start.md"
+    start.write_text(start.read_text("utf-8") + "\nAnd {cite:t}`he2016`.\n")
+    result = build(book)
+    assert result.returncode == 0, result.stderr
+    page = (book / "_build/html/bibliography.html").read_text("utf-8")
+    assert "Gradient-based learning" in page
+    assert "Deep residual learning" in page
+
+
 def test_failed_build_fails_again(sound: Path, tmp_path: Path) -> None:
     text = (BROKEN / "formula.md").read_text(encoding="utf-8")
     book = write_book(tmp_path, {"formula.md": text})

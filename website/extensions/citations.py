@@ -1,13 +1,15 @@
 """The bibliography as a list that today's screen readers know.
 
 The writer's own role for an entry, ``doc-biblioentry``, has been withdrawn
-from the standard, and its list had no items without it.
+from the standard, and its list had no items without it.  The page with the
+list is read again whenever another one was: it may cite something new.
 """
 
 from __future__ import annotations
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 
 def _neighbour(node: nodes.Element, step: int) -> nodes.Node | None:
@@ -29,10 +31,24 @@ def depart_citation(self, node: nodes.citation) -> None:
         self.body.append("</div>\n")
 
 
+def read_again(
+    app: Sphinx,
+    env: BuildEnvironment,
+    added: set[str],
+    changed: set[str],
+    removed: set[str],
+) -> list[str]:
+    if not (added or changed or removed):
+        return []
+    lists = env.get_domain("cite").bibliographies
+    return [key.docname for key in lists if key.docname not in removed]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_node(
         nodes.citation,
         override=True,
         html=(visit_citation, depart_citation),
     )
+    app.connect("env-get-outdated", read_again)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
