@@ -1,270 +1,242 @@
-"""LeNet-5: the paper's numbers, counted; shapes, gradients, messages."""
+"""What holds for every network: devices, gradients, states, first weights."""
 
-import inspect
-import re
+from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 import torch
-from torch import nn
+from every_net import EVERY, Entry
+from torch import Tensor, nn
 
 from cnnbook import nets
-from cnnbook.nets import lenet
+from cnnbook.nets.vgg import TABLE, VGG
+
+HEADS = {
+    "googlenet 2014 heads": 2,
+    "googlenet torchvision heads": 2,
+    "small_googlenet heads": 1,
+}
 
 
-def parameters(module):
-    return sum(p.numel() for p in module.parameters())
+def outputs(net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
+    """Its logits, and those of its second heads while they speak."""
+    given = net(x)
+    return given if isinstance(given, tuple) else (given,)
 
 
-def layer_parameters(net):
-    return {name: parameters(layer) for name, layer in net.named_children()}
+def on_meta(build: Callable, *args: object, **options: object) -> nn.Module:
+    with torch.device("meta"):
+        return build(*args, **options)
 
 
-def is_one_sentence(error):
-    text = str(error.value)
-    return text.endswith(".") and "\n" not in text and ". " not in text
+def meta(channels: int, side: int) -> Tensor:
+    return torch.empty(2, channels, side, side, device="meta")
 
 
-def test_the_1998_net_has_60_000_parameters():
-    net = nets.lenet5("1998")
-    assert layer_parameters(net) == {
-        "c1": 156,
-        "s2": 12,
-        "c3": 1_516,
-        "s4": 32,
-        "c5": 48_120,
-        "f6": 10_164,
-        "output": 0,
-    }
-    assert parameters(net) == 60_000
-    assert all(p.requires_grad for p in net.parameters())
+# Without values: every factory as it is
 
 
-def test_the_modern_twin_has_61_706():
-    net = nets.lenet5("modern")
-    assert layer_parameters(net) == {
-        "c1": 156,
-        "s2": 0,
-        "c3": 2_416,
-        "s4": 0,
-        "c5": 48_120,
-        "f6": 10_164,
-        "output": 850,
-    }
-    assert parameters(net) == 61_706
+@pytest.mark.parametrize("name", EVERY)
+def test_on_the_meta_device(name):
+    build, image, classes = EVERY[name]
+    for out in outputs(on_meta(build).train(), meta(*image[:2])):
+        assert out.shape == (2, classes) and out.is_meta
 
 
-def test_connections_with_and_without_the_fixed_weights():
-    counts = lenet.connections(nets.lenet5("1998"))
-    assert counts == {
-        "c1": 122_304,
-        "s2": 5_880,
-        "c3": 151_600,
-        "s4": 2_000,
-        "c5": 48_120,
-        "f6": 10_164,
-        "output": 840,
-    }
-    assert sum(counts.values()) == 340_908
-    assert sum(counts.values()) - counts["output"] == 340_068
+@pytest.mark.parametrize("name", EVERY)
+def test_other_classes_and_channels(name):
+    build, (_, side, _), _ = EVERY[name]
+    classes = 10 if name == "lenet5 1998" else 7  # it draws ten digits
+    net = on_meta(build, num_classes=classes, in_channels=2).train()
+    for out in outputs(net, meta(2, side)):
+        assert out.shape == (2, classes)
 
 
-def test_counting_leaves_no_hook_behind():
-    net = nets.lenet5("1998")
-    lenet.connections(net)
-    assert not any(layer._forward_hooks for layer in net.children())
+# With values, and no heavier than it must be
 
 
-def test_one_more_kernel_would_be_noticed():
-    class Wider(lenet.LeNet5_1998):
-        def __init__(self):
-            super().__init__()
-            table = ((0, 1, 2, 3), *lenet.C3_TABLE[1:])
-            self.c3 = lenet.SparseConv2d(table, 5)
-
-    assert parameters(Wider()) == 60_025
-    assert sum(lenet.connections(Wider()).values()) == 340_908 + 2_500
-
-
-def test_the_table_of_c3():
-    lengths = [len(row) for row in lenet.C3_TABLE]
-    assert lengths == [3] * 6 + [4] * 9 + [6]
-    assert all(row == tuple(sorted(set(row))) for row in lenet.C3_TABLE)
-    assert len(set(lenet.C3_TABLE)) == 16
-    readers = torch.tensor([i for row in lenet.C3_TABLE for i in row])
-    assert readers.bincount().tolist() == [10] * 6
-
-    def contiguous(row):  # on a ring of six maps
-        return any(
-            set(row) == {(start + k) % 6 for k in range(len(row))}
-            for start in range(6)
-        )
-
-    assert [contiguous(row) for row in lenet.C3_TABLE] == (
-        [True] * 12 + [False] * 3 + [True]
+def lighter(name: str) -> Entry:
+    """The network, but columns of VGG without their 124 million."""
+    family, _, column = name.partition(" ")
+    if family == "resnet":  # it reads images of any size
+        return EVERY[name]._replace(image=(3, 64, 64))
+    if family != "vgg":
+        return EVERY[name]
+    return Entry(
+        lambda: VGG(TABLE[column], hidden=64, side=32), (3, 32, 32), 1000
     )
 
 
-def test_c3_sees_what_its_table_says_and_nothing_else():
-    c3 = nets.lenet5("1998").c3
-    for m, row in enumerate(lenet.C3_TABLE):
-        x = torch.randn(1, 6, 14, 14, requires_grad=True)
-        c3(x)[0, m].sum().backward()
-        seen = x.grad.abs().sum(dim=(0, 2, 3)).nonzero().flatten()
-        assert tuple(seen.tolist()) == row
+class Live:
+    """A network with values, built once for all tests of its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.build, self.image, _ = lighter(name)
+        torch.manual_seed(0)
+        self.net = self.build().eval()
+        few = 2 if self.image[1] == 32 else 1
+        self.x = torch.rand(few, *self.image)
+
+    @torch.no_grad()
+    def outputs(self) -> tuple[Tensor, ...]:
+        return outputs(self.net, self.x)
 
 
-def test_c3_is_sixteen_small_convolutions():
-    c3 = nets.lenet5("1998").c3
-    x = torch.randn(3, 6, 14, 14)
-    kernels = c3.weight.split([len(row) for row in lenet.C3_TABLE])
-    for m, row in enumerate(lenet.C3_TABLE):
-        small = nn.functional.conv2d(
-            x[:, row], kernels[m][None], c3.bias[m:][:1]
-        )
-        assert torch.allclose(c3(x)[:, m : m + 1], small, atol=1e-5)
+@pytest.fixture(scope="module", params=EVERY)
+def live(request) -> Live:
+    return Live(request.param)
 
 
-@pytest.mark.parametrize("variant", ["1998", "modern"])
-def test_shape_comments_are_true(variant):
-    net = nets.lenet5(variant)
-    source = inspect.getsource(type(net).forward)
-    claims = [
-        tuple(int(n) for n in re.findall(r"\d+", claim))
-        for claim in re.findall(r"# \(N, ([\d, ]+)\)", source)
-    ]
-    shapes = [tuple(torch.zeros(2, 1, 32, 32).shape[1:])]
-    for layer in net.children():
-        layer.register_forward_hook(
-            lambda _, __, output: shapes.append(tuple(output.shape[1:]))
-        )
-    net(torch.zeros(2, 1, 32, 32))
-    assert len(shapes) == 8  # the input and seven layers
-    assert claims == shapes
-
-
-@pytest.mark.parametrize("variant", ["1998", "modern"])
-def test_a_class_fits_on_a_screen(variant):
-    net = nets.lenet5(variant)
-    lines = inspect.getsource(type(net)).splitlines()
-    assert len(lines) < 40
-    assert [name for name, _ in net.named_children()] == [
-        "c1",
-        "s2",
-        "c3",
-        "s4",
-        "c5",
-        "f6",
-        "output",
-    ]
-
-
-@pytest.mark.parametrize("variant", ["1998", "modern"])
-def test_gradients_reach_every_parameter(variant):
+def test_the_whole_of_vgg_runs_too():
     torch.manual_seed(0)
-    net = nets.lenet5(variant)
-    labels = torch.arange(10)
-    outputs = net(torch.rand(10, 1, 32, 32))
-    if variant == "1998":
-        loss = lenet.map_loss(outputs, labels)
-    else:
-        loss = nn.functional.cross_entropy(outputs, labels)
-    loss.backward()
-    for name, parameter in net.named_parameters():
-        assert parameter.grad.abs().sum() > 0, name
-
-
-@pytest.mark.parametrize("variant", ["1998", "modern"])
-def test_on_the_meta_device(variant):
-    with torch.device("meta"):
-        net = nets.lenet5(variant)
-        outputs = net(torch.empty(1, 1, 32, 32))
-    assert outputs.shape == (1, 10) and outputs.is_meta
-
-
-def test_other_channels_and_classes():
-    net = nets.lenet5("modern", num_classes=3, in_channels=2)
-    assert net(torch.zeros(1, 2, 32, 32)).shape == (1, 3)
-    net = nets.lenet5("1998", in_channels=2)
-    assert net(torch.zeros(1, 2, 32, 32)).shape == (1, 10)
-
-
-def test_unknown_variants_and_classes_are_explained():
-    with pytest.raises(ValueError, match=r"'2012'.*'1998' or 'mod") as error:
-        nets.lenet5("2012")
-    assert is_one_sentence(error)
-    with pytest.raises(ValueError, match=r"not 12.*'modern'") as error:
-        nets.lenet5("1998", num_classes=12)
-    assert is_one_sentence(error)
-
-
-def test_the_squashing_function():
-    x = torch.tensor([-1.0, 0.0, 1.0])
-    assert torch.allclose(lenet.squash(x), x, atol=1e-4)
-    assert float(lenet.squash(torch.tensor(1e6))) == pytest.approx(1.7159)
-    x = torch.tensor(0.0, requires_grad=True)
-    lenet.squash(x).backward()
-    assert float(x.grad) == pytest.approx(1.7159 * 2 / 3)
-
-
-def test_subsampling_by_hand():
-    layer = lenet.Subsampling(2)
+    net = nets.vgg().eval()
     with torch.no_grad():
-        layer.coefficient[:] = torch.tensor([0.5, 2.0]).reshape(2, 1, 1)
-        layer.bias[:] = torch.tensor([1.0, -1.0]).reshape(2, 1, 1)
-    x = torch.arange(1.0, 9.0).reshape(1, 2, 2, 2)  # sums 10 and 26
-    assert layer(x).flatten().tolist() == [6.0, 51.0]
+        assert net(torch.rand(1, 3, 224, 224)).std() > 0
 
 
-def test_first_weights_follow_the_paper():
-    torch.manual_seed(0)
-    net = nets.lenet5("1998")
-    fan_in = {"c1": 25, "s2": 4, "s4": 4, "c5": 400, "f6": 120}
-    for name, inputs in fan_in.items():
-        bound = 2.4 / inputs
-        for parameter in getattr(net, name).parameters():
-            assert parameter.abs().max() <= bound
-        largest = max(p.abs().max() for p in getattr(net, name).parameters())
-        assert largest > 0.8 * bound
-    row_of = dict(enumerate(lenet.C3_TABLE))
-    for kernel, m in zip(net.c3.weight, net.c3.outputs, strict=True):
-        assert kernel.abs().max() <= 2.4 / (25 * len(row_of[m]))
+def same(ones: tuple[Tensor, ...], others: tuple[Tensor, ...]) -> bool:
+    return all(map(torch.equal, ones, others))
 
 
-def test_the_bitmaps_are_ten_different_drawings():
-    drawings = lenet.bitmaps()
-    assert drawings.shape == (10, 7 * 12)
-    assert drawings.unique().tolist() == [-1, 1]
-    apart = (drawings[:, None] != drawings).sum(dim=2)
-    apart.fill_diagonal_(84)
-    assert apart.min() >= 10  # pixels by which any two digits differ
-    rows = drawings.reshape(10, 12, 7)
-    assert (rows[:, [0, -1]].max(dim=2).values == 1).all()  # full height
-
-
-def test_a_perfect_drawing_has_distance_zero():
-    rbf = lenet.RBF()
-    distances = rbf(rbf.bitmaps)
-    assert distances.diagonal().tolist() == [0] * 10
-    assert distances.argmin(dim=1).tolist() == list(range(10))
-    assert distances[3, 9] == 4 * (rbf.bitmaps[3] != rbf.bitmaps[9]).sum()
-    assert not list(rbf.parameters())
-
-
-def test_the_losses_of_the_paper():
-    distances = torch.tensor([[1.0, 4.0], [3.0, 2.0]])
-    labels = torch.tensor([0, 1])
-    assert float(lenet.mse_loss(distances, labels)) == 1.5
-    e = torch.exp
-    push = [
-        torch.log(e(-row).sum() + e(torch.tensor(-0.5))) for row in distances
+def silent(net: nn.Module, loss: Tensor) -> list[str]:
+    """The parameters that no gradient reaches."""
+    net.zero_grad()
+    loss.backward()
+    return [
+        name
+        for name, parameter in net.named_parameters()
+        if parameter.grad is None or not parameter.grad.abs().sum() > 0
     ]
-    expected = 1.5 + (push[0] + push[1]) / 2
-    loss = lenet.map_loss(distances, labels, j=0.5)
-    assert float(loss) == pytest.approx(float(expected))
 
 
-def test_the_map_loss_pushes_wrong_bitmaps_away():
-    distances = torch.tensor([[1.0, 1.5, 9.0]], requires_grad=True)
-    lenet.map_loss(distances, torch.tensor([0])).backward()
-    right, near, far = distances.grad[0].tolist()
-    assert right > 0 > far > near
+def test_gradients_reach_every_parameter(live):
+    torch.manual_seed(1)
+    given = outputs(live.net.train(), live.x)
+    loss = sum(out.square().mean() for out in given)
+    assert loss.isfinite() and silent(live.net, loss) == []
+    live.net.zero_grad()
+    live.net.eval()
+
+
+def test_a_layer_without_gradient_is_found():
+    net = nets.small_googlenet(auxiliary=True).eval()  # its head is silent
+    loss = net(torch.rand(2, 1, 32, 32)).square().mean()
+    names = silent(net, loss)
+    assert names and all(name.startswith("auxiliary4a") for name in names)
+
+
+def test_a_state_makes_the_same_network_again(live):
+    again = on_meta(live.build).eval()
+    again.load_state_dict(live.net.state_dict(), assign=True)
+    with torch.no_grad():
+        assert same(live.outputs(), outputs(again, live.x))
+
+
+def test_a_seed_makes_the_same_network_again(live):
+    torch.manual_seed(0)
+    again = live.build()
+    for name, parameter in again.named_parameters():
+        assert torch.equal(parameter, live.net.get_parameter(name)), name
+
+
+def test_another_seed_makes_another_network():
+    torch.manual_seed(0)
+    one, other = nets.small_resnet(), nets.small_resnet()
+    assert not torch.equal(one.conv1.weight, other.conv1.weight)
+
+
+def test_only_training_drops_and_listens_to_second_heads(live):
+    heads = HEADS.get(live.name, 0)
+    before = {n: b.clone() for n, b in live.net.named_buffers()}
+    first, second = live.outputs(), live.outputs()
+    assert len(first) == 1 and same(first, second)
+    for name, buffer in live.net.named_buffers():
+        assert torch.equal(buffer, before[name])
+    live.net.train()
+    first, second = live.outputs(), live.outputs()
+    live.net.eval()
+    assert len(first) == len(second) == 1 + heads
+    kinds = {type(layer) for layer in live.net.modules()}
+    assert same(first, second) == (nn.Dropout not in kinds)
+
+
+# First weights
+
+
+def he(layer: nn.Module) -> tuple[str, float]:
+    return "normal", (2 / layer.weight[0].numel()) ** 0.5
+
+
+def glorot(layer: nn.Module) -> tuple[str, float]:
+    given, taken = layer.weight.shape[:2]
+    window = layer.weight[0, 0].numel()
+    return "uniform", (2 / (window * (given + taken))) ** 0.5
+
+
+def narrow(_: nn.Module) -> tuple[str, float]:
+    return "normal", 0.01
+
+
+FIRST = {  # by family: the weights, and the layers whose biases are 1
+    "alexnet": (narrow, {"conv2", "conv4", "conv5", "fc6", "fc7"}),
+    "zfnet": (narrow, set()),
+    "vgg": (glorot, set()),
+    "nin": (he, set()),
+    "googlenet": (he, set()),
+    "resnet": (he, set()),
+    "cifar_resnet": (he, set()),
+    "plain": (he, set()),
+    "small": (he, set()),
+}
+
+
+def weight_faults(net: nn.Module, rule: Callable, ones: set[str]):
+    """The layers that do not start as a rule says."""
+    for name, layer in net.named_modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            untouched = (layer.weight == 1).all() and not layer.bias.any()
+            if not untouched:
+                yield f"{name}: scale or shift"
+        if not isinstance(layer, nn.Conv2d | nn.Linear):
+            continue
+        shape, std = rule(layer)
+        values = layer.weight.detach().flatten()
+        tolerance = 5 / (2 * len(values)) ** 0.5  # five standard errors
+        if abs(values.std() / std - 1) > tolerance:
+            yield f"{name}: std"
+        bounded = values.abs().max() <= 1.001 * 3**0.5 * std
+        if bounded != (shape == "uniform"):
+            yield f"{name}: not {shape}"
+        if layer.bias is not None and (layer.bias != (name in ones)).any():
+            yield f"{name}: bias"
+
+
+# LeNet's are read in tests/test_nets_lenet.py
+@pytest.mark.parametrize(
+    "live", [name for name in EVERY if "lenet5" not in name], indirect=True
+)
+def test_first_weights_are_those_of_the_paper(live):
+    family = live.name.split()[0]
+    rule, ones = FIRST["small" if "small" in family else family]
+    assert list(weight_faults(live.net, rule, ones)) == []
+
+
+def test_wrong_first_weights_are_found():
+    torch.manual_seed(0)
+    net = nets.small_vgg()
+    assert list(weight_faults(net, he, set())) == []
+    nn.init.normal_(net.features.conv2_1.weight, std=0.11)
+    nn.init.xavier_uniform_(net.features.conv2_2.weight)
+    nn.init.constant_(net.classifier.fc7.bias, 1)
+    net.features.pool3 = nn.BatchNorm2d(64)
+    nn.init.zeros_(net.features.pool3.weight)
+    assert list(weight_faults(net, he, {"classifier.fc6"})) == [
+        "features.conv2_1: std",
+        "features.conv2_2: std",
+        "features.conv2_2: not normal",
+        "features.pool3: scale or shift",
+        "classifier.fc6: bias",
+        "classifier.fc7: bias",
+    ]
