@@ -74,21 +74,43 @@ class Diagram:
         return f"Diagram({self.caption})"
 
 
-def draw(module: nn.Module, input_size: int | Sequence[int]) -> Diagram:
+def draw(
+    module: nn.Module,
+    input_size: int | Sequence[int],
+    depth: int | None = None,
+) -> Diagram:
     """Draw a network from the live module, for inputs of this size.
 
-    Each volume is a stack of maps with its window, shape and parameters.  The
-    side of a sheet is to scale by square root; a stack has one sheet more
-    each time the number of maps doubles, a vector one cell more each time
-    its length does.  The small square on a map is the window of the next
-    layer.  What changes values and moves nothing (an activation, a
-    normalisation, dropout) is named at the layer before it; what a
-    ``forward`` does without a module is not drawn.  Branches run side by
-    side, and a shortcut passes above.
+    A chain of layers is drawn as volumes, each a stack of maps with its
+    window, shape and parameters.  The side of a sheet is to scale by square
+    root; a stack has one sheet more each time the number of maps doubles, a
+    vector one cell more each time its length does.  The small square on a map
+    is the window of the next layer.  Where convolutions have groups, as
+    AlexNet's, each group is a tower of its own.
+
+    A network with branches, or a long chain, is drawn as boxes from top to
+    bottom: branches stand side by side, a shortcut passes beside what it
+    leaves out, and neighbours that are built alike are drawn once, with their
+    number, if all of them would need too much room.
+
+    *depth* says how much to show.  With 1, each part of the network is one
+    box, with 2 each part of a part, as in ``AnatomyExplorer``; with 0 all
+    layers have their own, however long the picture becomes.  To look into one
+    part, draw it: ``draw(net.inception3a, (192, 28, 28))``.
+
+    What changes values and moves nothing (an activation, a normalisation,
+    dropout) is named at the layer before it or below the picture, if it is a
+    module; of what a ``forward`` does without one, only sums,
+    concatenations and poolings are drawn.
     """
     from cnnbook.anatomy import trace
-    from cnnbook.diagrams import Picture
+    from cnnbook.diagrams import picture
 
+    if depth is not None and (type(depth) is not int or depth < 0):
+        raise ValueError(
+            "The depth is a whole number of parts of a name, from 0 for all "
+            f"layers, not {depth!r}; try depth=1, or leave it out."
+        )
     anatomy = trace(module, input_size)
-    svg = Picture(anatomy, INK, COLOURS).svg()
-    return Diagram(svg, anatomy.caption)
+    drawn = picture(anatomy, INK, COLOURS, depth)
+    return Diagram(drawn.svg(), anatomy.caption)

@@ -145,3 +145,51 @@ class Tied(nn.Module):
         x = self.again(self.again(self.stem(x)))
         x = x.mean(dim=1).flatten(1)
         return self.second(F.relu(self.first(x)))
+
+
+class Tangled(nn.Module):
+    """Each layer reads all that was made before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, padding=1)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(16 + 8 * i, 8, 3, padding=1) for i in range(5)
+        )
+        self.head = nn.Linear(56, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        made = [self.stem(x)]
+        for conv in self.convs:
+            made.append(conv(torch.cat(made, dim=1)))
+        return self.head(torch.cat(made, dim=1).mean(dim=(2, 3)))
+
+
+class ManyEnds(nn.Module):
+    """Three outputs; two come from a branch that parts and meets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3)
+        self.main = nn.Conv2d(8, 8, 3, padding=1)
+        self.low = nn.Conv2d(8, 4, 1)
+        self.lower = nn.Conv2d(4, 4, 1)
+        self.high = nn.Conv2d(8, 4, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x = self.stem(x)
+        y = self.main(x)
+        low = self.low(x)
+        both = self.lower(low) + self.high(y)
+        return y.mean(dim=(2, 3)), low, both
+
+
+class WideFan(nn.Module):
+    """More branches than fit side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fan = nn.ModuleList(nn.Conv2d(3, 8, i) for i in [1] * 9)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([conv(x) for conv in self.fan], dim=1)

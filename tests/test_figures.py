@@ -4,39 +4,128 @@ from __future__ import annotations
 
 import io
 import re
+import time
+from collections import Counter
+from functools import cache
 from xml.etree import ElementTree
 
 import matplotlib as mpl
 import pytest
 import torch
 from matplotlib import pyplot as plt
-from sample_nets import Inception, Tied, TinyResidual, resnet, vgg16
+from sample_nets import (
+    Inception,
+    ManyEnds,
+    Tangled,
+    Tied,
+    TinyResidual,
+    WideFan,
+)
+from torch import nn
 
-from cnnbook import diagrams
-from cnnbook.anatomy import trace
+from cnnbook import diagrams, nets
+from cnnbook.anatomy import Anatomy, trace
+from cnnbook.diagrams import scheme, volumes
+from cnnbook.diagrams.nodes import fold, nodes_of
+from cnnbook.diagrams.scheme import Scheme
+from cnnbook.diagrams.volumes import Volumes
 from cnnbook.figures import COLOURS, INK, Diagram, draw, use_style
-from cnnbook.nets import lenet5
+from cnnbook.nets import alexnet, googlenet, lenet5, resnet, vgg
 
 SVG = "{http://www.w3.org/2000/svg}"
-NETS = {
-    "lenet5-modern": (lambda: lenet5("modern"), (1, 32, 32)),
-    "lenet5-1998": (lambda: lenet5("1998"), (1, 32, 32)),
-    "vgg16": (vgg16, (3, 224, 224)),
-    "residual": (TinyResidual, (3, 16, 16)),
-    "bottleneck": (lambda: resnet((1, 2), True), (3, 64, 64)),
-    "inception": (Inception, (3, 32, 32)),
+IMAGE, LARGE, TINY, DIGIT = (
+    (3, 224, 224),
+    (3, 227, 227),
+    (3, 32, 32),
+    (1, 32, 32),
+)
+SMALL = ("alexnet", "zfnet", "vgg", "nin", "googlenet", "resnet")
+CHAINS = {
+    "lenet5-modern": (lambda: lenet5("modern"), DIGIT),
+    "lenet5-1998": (lambda: lenet5("1998"), DIGIT),
+    "alexnet": (alexnet, LARGE),
+    "alexnet-ungrouped": (lambda: alexnet("ungrouped"), LARGE),
+    "alexnet-unpadded": (lambda: alexnet("unpadded"), LARGE),
+    "alexnet-one-tower": (lambda: alexnet("one-tower"), IMAGE),
+    "zfnet": (nets.zfnet, IMAGE),
+    "zfnet-wide": (lambda: nets.zfnet("wide"), IMAGE),
+    **{
+        f"vgg-{name}": (lambda name=name: vgg(name), IMAGE)
+        for name in ("A", "A-LRN", "B", "C", "D", "E")
+    },
+    "nin": (nets.nin, IMAGE),
+    "nin-cifar": (lambda: nets.nin("cifar"), TINY),
+    **{
+        f"small-{name}": (getattr(nets, f"small_{name}"), DIGIT)
+        for name in SMALL[:4]
+    },
     "tied": (Tied, (1, 8, 8)),
-    "dense": (lambda: torch.nn.Linear(300, 10), (300,)),
+    "dense": (lambda: nn.Linear(300, 10), (300,)),
+    "groups": (
+        lambda: nn.Sequential(
+            nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 8, 3, groups=4)
+        ),
+        (8, 16, 16),
+    ),
+    "alike": (
+        lambda: nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(100))),
+        (3, 8, 8),
+    ),
 }
+BOXES = {
+    "googlenet": (googlenet, IMAGE),
+    "googlenet-torchvision": (lambda: googlenet("torchvision"), IMAGE),
+    "googlenet-heads": (lambda: googlenet(auxiliary=True).train(), IMAGE),
+    "inception3a": (lambda: googlenet().inception3a, (192, 28, 28)),
+    **{
+        f"resnet-{depth}": (lambda depth=depth: resnet(depth), IMAGE)
+        for depth in (18, 34, 50, 101, 152)
+    },
+    "resnet-34-A": (lambda: resnet(34, shortcut="A"), IMAGE),
+    "resnet-50-v1.5-C": (lambda: resnet(50, "v1.5", "C"), IMAGE),
+    "stage": (lambda: resnet(50).stage3, (256, 56, 56)),
+    "block": (lambda: resnet(50).stage3[0], (256, 56, 56)),
+    **{
+        f"cifar-{depth}": (lambda depth=depth: nets.cifar_resnet(depth), TINY)
+        for depth in (20, 56, 110)
+    },
+    "pre-activation": (lambda: nets.cifar_resnet(20, "pre-activation"), TINY),
+    "plain-20": (nets.plain, TINY),
+    **{
+        f"small-{name}": (getattr(nets, f"small_{name}"), DIGIT)
+        for name in SMALL[4:]
+    },
+    "residual": (TinyResidual, (3, 16, 16)),
+    "inception": (Inception, (3, 32, 32)),
+    "tangled": (Tangled, (3, 16, 16)),
+    "many-ends": (ManyEnds, (3, 16, 16)),
+    "wide-fan": (WideFan, (3, 8, 8)),
+}
+NETS = CHAINS | BOXES
+
+
+@pytest.fixture(autouse=True)
+def without_memory():
+    """Networks have no weights here: their pictures do not ask for any."""
+    with torch.device("meta"):
+        yield
+
+
+@cache
+def traced(name: str) -> Anatomy:
+    """The anatomy of a net, made without any memory."""
+    make, size = NETS[name]
+    with torch.device("meta"):  # also for a fixture of the whole module
+        net = make()
+    return trace(net if name.endswith("heads") else net.eval(), size)
 
 
 @pytest.fixture(scope="module", params=NETS)
 def drawn(request):
-    """A net, the size of its input, and its diagram."""
-    make, size = NETS[request.param]
-    with torch.device("meta"):
-        net = make().eval()
-    return net, size, draw(net, size)
+    """A net's name, its anatomy, and its diagram."""
+    anatomy = traced(request.param)
+    picture = diagrams.picture(anatomy, INK, COLOURS)
+    return request.param, anatomy, Diagram(picture.svg(), anatomy.caption)
 
 
 def words(svg: str) -> str:
@@ -45,17 +134,26 @@ def words(svg: str) -> str:
     return " ".join(text.text for text in texts)
 
 
+def described(svg: str) -> str:
+    """What a reader hears who does not see the picture."""
+    return ElementTree.fromstring(svg)[1].text
+
+
 def test_a_diagram_is_deterministic_and_says_what_it_is(drawn):
-    net, size, diagram = drawn
-    assert diagram._repr_svg_() == draw(net, size).svg
-    assert repr(draw(lenet5("modern"), (1, 32, 32))) == (
-        "Diagram(LeNet5, input 1×32×32)"
-    )
+    _, anatomy, diagram = drawn
+    again = diagrams.picture(anatomy, INK, COLOURS).svg()
+    assert diagram._repr_svg_() == again
     root = ElementTree.fromstring(diagram.svg)
     title, desc = root[0], root[1]
     assert (title.tag, desc.tag) == (f"{SVG}title", f"{SVG}desc")
     assert root.get("role") == "img" and root.get("aria-label") == title.text
-    assert "square root" in desc.text
+    assert title.text == f"The layers of {anatomy.name}"
+
+
+def test_the_repr_is_stable():
+    assert repr(draw(lenet5("modern"), (1, 32, 32))) == (
+        "Diagram(LeNet5, input 1×32×32)"
+    )
 
 
 def test_only_the_ink_and_the_palette_are_used(drawn):
@@ -65,18 +163,28 @@ def test_only_the_ink_and_the_palette_are_used(drawn):
     assert not re.search(r"\bid=|url\(|<style|white|black", svg)
 
 
-def test_each_layer_is_labelled_with_its_own_figures(drawn):
-    net, size, diagram = drawn
-    text = words(diagram.svg)
-    anatomy = trace(net, size)
-    desc = ElementTree.fromstring(diagram.svg)[1].text
+def test_a_chain_is_volumes_and_the_others_are_boxes(drawn):
+    name, _, diagram = drawn
+    boxes = described(diagram.svg).startswith("From top to bottom")
+    assert boxes == (name in BOXES)
+
+
+# Volumes
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_each_layer_is_labelled_with_its_own_figures(name):
+    anatomy = traced(name)
+    svg = diagrams.picture(anatomy, INK, COLOURS).svg()
+    text, desc = words(svg), described(svg)
+    assert "square root" in desc
     for row in anatomy.rows:
         if row.macs:
             shape = "×".join(map(str, row.output_shape))
             assert shape in text and shape in desc
+            assert f"{row.parameters:,} parameters" in desc
         if 0 < row.parameters < 1_000_000 and row.macs:
             assert f"{row.parameters:,} parameters" in text
-            assert f"{row.parameters:,} parameters" in desc
 
 
 def test_lenet_reads_as_in_the_chapter():
@@ -92,8 +200,9 @@ def test_lenet_reads_as_in_the_chapter():
 
 def test_sheets_are_to_scale():
     net = lenet5("modern")
-    nodes = diagrams.nodes_of(trace(net, (1, 32, 32)))
-    heights = [n.face(32)[0] for n in nodes if len(n.shape) == 3]
+    drawing = Volumes(trace(net, (1, 32, 32)), INK, COLOURS)
+    maps = [n for n in drawing.nodes if len(n.shape) == 3]
+    heights = [drawing.face(n)[0] for n in maps]
     sides = [32, 28, 14, 10, 5, 1]
     for height, side in zip(heights, sides, strict=True):
         assert height**2 / heights[0] ** 2 == pytest.approx(side / 32)
@@ -106,20 +215,189 @@ def test_sheets_are_to_scale():
 
 
 def test_what_only_changes_values_is_folded_into_the_layer_before():
-    text = words(draw(vgg16().eval(), (3, 224, 224)).svg)
-    assert text.count("ReLU") == 15 and text.count("dropout") == 2
-    nodes = diagrams.nodes_of(trace(TinyResidual(), (3, 16, 16)))
+    text = words(draw(vgg("D").eval(), IMAGE).svg)
+    assert "Not shown: ReLU, after 13 × conv and 2 × dense." in text
+    assert text.count("ReLU") == 1 and text.count("dropout") == 2
+    nodes = nodes_of(trace(TinyResidual(), (3, 16, 16)))
     assert [n.sign for n in nodes].count("+") == 2
-    assert "batch norm" in nodes[2].lines
+    assert nodes[2].then == ["batch norm", "ReLU"]
 
 
-def test_rows_break_where_one_arrow_crosses(drawn):
-    net, size, _ = drawn
-    picture = diagrams.Picture(trace(net, size), INK, COLOURS)
-    for row in range(1, len(picture.starts)):
-        crossing = {id(a) for a, b in picture.edges if a.row < row <= b.row}
-        assert len(crossing) == 1
-    assert picture.columns == 4 or len(picture.starts) == 1
+@pytest.mark.parametrize("name", ["vgg-A", "vgg-D", "vgg-E", "small-vgg"])
+def test_a_row_of_vgg_is_a_block(name):
+    rows = diagrams.picture(traced(name), INK, COLOURS).rows
+    for row in rows[:-1]:
+        kinds = [node.what for node in row if node.inputs]
+        assert kinds == ["conv"] * (len(kinds) - 1) + ["max pool"]
+    assert [node.what for node in rows[-1]] == ["dense"] * 3
+
+
+def test_towers_part_and_meet():
+    drawing = Volumes(trace(alexnet(), LARGE), INK, COLOURS)
+    at = {node.name: node for node in drawing.nodes}
+    towers = {name: drawing.towers[node] for name, node in at.items()}
+    dense = ("input", "fc6", "fc7", "fc8")
+    assert towers == {name: 1 if name in dense else 2 for name in at}
+
+    def arrows(one: str, other: str) -> int:
+        return len(drawing._ways(at[one], at[other]))
+
+    assert arrows("input", "conv1") == arrows("pool5", "fc6") == 2
+    assert arrows("pool1", "conv2") == arrows("conv4", "conv5") == 2
+    assert arrows("pool2", "conv3") == 4
+    assert (
+        "towers: conv2, conv4 and conv5 see only their own, conv3 and fc6 both"
+    ) in words(drawing.svg())
+    # half the maps in each of two stacks: 48, 128 and 192 of them
+    assert [drawing.sheets(at[f"conv{i}"]) for i in (1, 2, 3)] == [7, 8, 9]
+    one = Volumes(trace(alexnet("ungrouped"), LARGE), INK, COLOURS)
+    assert set(one.towers.values()) == {1}
+    assert "tower" not in words(one.svg())
+
+
+# Boxes
+
+
+def scheme_of(name: str, **options) -> Scheme:
+    return Scheme(traced(name), INK, COLOURS, **options)
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_each_box_is_described(name):
+    anatomy = traced(name)
+    picture = diagrams.picture(anatomy, INK, COLOURS)
+    desc = described(picture.svg())
+    assert f"{anatomy.total_parameters:,} parameters in all" in desc
+    for node in picture.nodes:
+        assert node.sentence() in desc
+
+
+def test_four_branches_stand_side_by_side():
+    drawing = scheme_of("inception3a", roomy=True)
+    (cat,) = drawing.strips
+    ends = cat.inputs
+    places = [drawing.at[node] for node in ends]
+    assert places == sorted(places) and len({y for _, y in places}) == 1
+    shares = [b - a for a, b in drawing._shares(cat).values()]
+    assert [share / shares[0] for share in shares] == [1, 2, 0.5, 0.5]
+    text = words(drawing.svg())
+    for conv in ("conv 1×1, 96 18,528", "conv 5×5, 32 12,832"):
+        assert conv in text
+    assert "64 128 32 32 256×28×28" in text
+
+
+def test_a_shortcut_passes_beside_what_it_leaves_out():
+    drawing = scheme_of("resnet-18")
+    sums = [node for node in drawing.nodes if node.sign]
+    assert len(sums) == 8
+    right = max(
+        drawing.at[n][0] + drawing.size[n][0] / 2
+        for n in drawing.nodes
+        if drawing.at[n][0] == scheme.MAIN
+    )
+    direct = [node for node in sums if len(cuts_before(drawing, node)) == 1]
+    assert len(direct) == 5  # the other three have a projection
+    for node in direct:
+        way, head = drawing._way(*cuts_before(drawing, node), node)
+        assert max(x for x, _ in way) == scheme.TRACK > right
+        assert head == (-1, 0)
+
+
+def cuts_before(drawing: Scheme, node) -> list:
+    return [source for source in node.inputs if source in drawing.cuts]
+
+
+@pytest.mark.parametrize(
+    ("name", "times", "convs"),
+    [
+        ("resnet-34", [3, 3, 5, 2], 36),
+        ("resnet-50", [2, 3, 5, 2], 53),
+        ("resnet-152", [2, 7, 35, 2], 155),
+        ("cifar-110", [18, 17, 17], 109),
+    ],
+)
+def test_what_is_built_alike_is_drawn_once(name, times, convs):
+    picture = diagrams.picture(traced(name), INK, COLOURS)
+    assert [n for _, n in picture.runs] == times
+    often = {node: n for nodes, n in picture.runs for node in nodes}
+    count = Counter()
+    for node in picture.nodes:
+        count[node.what] += often.get(node, 1)
+    assert count["conv"] == convs
+    text = words(picture.svg())
+    assert all(f"× {n}" in text for n in times)
+    assert (
+        f"The next {len(picture.runs[0][0])} boxes stand {times[0]} times"
+        in (described(picture.svg()))
+    )
+
+
+def test_a_difference_keeps_neighbours_apart():
+    def last(**options) -> nn.Conv2d:
+        return nn.Conv2d(3, 3, 3, padding=1, **options)
+
+    def runs(*layers: nn.Module) -> list[int]:
+        nodes = nodes_of(trace(nn.Sequential(*layers), (3, 8, 8)))
+        return [times for _, times in fold(nodes)[1]]
+
+    assert runs(last(), last(), last()) == [3]
+    assert runs(last(), last(bias=False)) == []
+    assert runs(last(), last(groups=3)) == []
+    assert runs(last(), nn.ReLU(), last()) == []
+    assert runs(last(), nn.MaxPool2d(3, 1, 1), last()) == []
+
+
+def test_shown_and_left_out_parameters_add_up():
+    for name in ("googlenet", "resnet-18", "cifar-20", "googlenet-heads"):
+        anatomy = traced(name)
+        drawing = scheme_of(name)
+        shown = sum(node.parameters for node in drawing.nodes)
+        assert shown + drawing.extra == anatomy.total_parameters
+        within = {n for n in drawing.nodes if n in drawing.headed}
+        heads = sum(
+            int(count.replace(",", "")) for *_, count in drawing.heads.values()
+        )
+        alone = sum(
+            n.parameters + n.extra for n in drawing.nodes if n not in within
+        )
+        assert heads + alone == anatomy.total_parameters
+
+
+def test_depth_says_how_much_to_show():
+    net = googlenet()
+    text = words(draw(net, IMAGE, depth=1).svg)
+    assert text.count("inception") == 9 and "6 conv" in text
+    for number in ("163,696", "1,444,080", "6,998,552"):
+        assert number in text
+    inside = words(draw(net, IMAGE, depth=2).svg)
+    assert "b5" in inside and "5×5" not in inside
+    assert "conv 5×5, 128" in words(draw(net, IMAGE).svg)
+    assert "conv 3×3" not in words(draw(vgg("D"), IMAGE, depth=1).svg)
+    every = words(draw(vgg("E"), IMAGE, depth=0).svg)
+    assert every.count("conv 3×3") == 16
+    assert words(draw(vgg("E"), IMAGE).svg).count("conv 3×3") == 9
+    whole = words(draw(resnet(50), IMAGE, depth=0).svg)
+    assert len(re.findall("conv [137]×", whole)) == 53
+
+
+@pytest.mark.parametrize("depth", [-1, 1.0, "all", True])
+def test_a_depth_that_is_none_gets_a_sentence(depth):
+    with pytest.raises(ValueError) as error:
+        draw(lenet5(), DIGIT, depth)
+    assert str(error.value) == (
+        "The depth is a whole number of parts of a name, from 0 for all "
+        f"layers, not {depth!r}; try depth=1, or leave it out."
+    )
+
+
+def test_a_second_head_stands_beside_the_main_way():
+    drawing = scheme_of("googlenet-heads")
+    heads = [n for n in drawing.nodes if n.name.startswith("auxiliary")]
+    assert {drawing.at[node][0] for node in heads} == {scheme.SECOND}
+    assert drawing.cuts[-1].name == "fc"
+
+
+# Room
 
 
 MEASURE = """
@@ -142,7 +420,17 @@ MEASURE = """
     });
   });
   const scale = whole.width / svg.viewBox.baseVal.width;
-  return {wrong, font: scale * 14,
+  const rects = [...svg.querySelectorAll('rect')].map(
+    r => r.getBoundingClientRect()).filter(r => r.height < 250);
+  for (const [left, right, top, bottom, words] of boxes)
+    for (const r of rects) {
+      const x = (left + right) / 2, y = (top + bottom) / 2;
+      if (r.left < x && x < r.right && r.top < y && y < r.bottom &&
+          (left < r.left - 1 || right > r.right + 1))
+        wrong.push(words + ' sticks out');
+    }
+  return {wrong, height: whole.height,
+          font: scale * Number(svg.getAttribute('font-size')),
           overflow: document.documentElement.scrollWidth > innerWidth};
 }
 """
@@ -155,17 +443,45 @@ def measure(page, diagram: Diagram, width: int) -> dict:
     return page.evaluate(MEASURE)
 
 
-def test_the_text_is_legible_and_does_not_collide_on_a_phone(drawn, page):
-    found = measure(page, drawn[2], 375)
+@pytest.mark.parametrize("width", [375, 732])
+def test_the_text_is_legible_and_does_not_collide(drawn, page, width):
+    found = measure(page, drawn[2], width)
     assert found["wrong"] == []
     assert found["font"] >= 10
     assert not found["overflow"]
+    assert found["height"] <= diagrams.TALL
 
 
-def test_a_collision_would_be_noticed(page, monkeypatch):
-    monkeypatch.setattr(diagrams, "COLUMN", 60)
-    found = measure(page, draw(lenet5("modern"), (1, 32, 32)), 375)
+def test_every_layer_of_a_long_net_does_not_collide(page):
+    found = measure(page, draw(resnet(50), IMAGE, depth=0), 732)
+    assert found["wrong"] == []
+    assert found["height"] > diagrams.TALL  # as the caller asked for
+
+
+@pytest.mark.parametrize(
+    ("module", "constant", "value", "name"),
+    [
+        (volumes, "COLUMN", 60, "lenet5-modern"),
+        (scheme, "COUNTS", 370, "resnet-18"),
+        (scheme, "HEAD", 8, "googlenet"),
+        (scheme, "LINE", 6, "block"),
+        (scheme, "NARROW", 24, "resnet-18"),
+    ],
+)
+def test_a_collision_would_be_noticed(
+    page, monkeypatch, module, constant, value, name
+):
+    monkeypatch.setattr(module, constant, value)
+    picture = diagrams.picture(traced(name), INK, COLOURS)
+    found = measure(page, Diagram(picture.svg(), name), 732)
     assert found["wrong"]
+
+
+def test_a_picture_of_152_layers_takes_less_than_three_seconds():
+    net = resnet(152)
+    begin = time.process_time()
+    draw(net, IMAGE)
+    assert time.process_time() - begin < 3
 
 
 def test_the_style_makes_the_same_svg_twice():
