@@ -315,6 +315,9 @@ def _pool_scatter(case: Case, step: int) -> dict[str, Any]:
     place = case.switch(i, j)
     g = case.upstream[i][j]
     before = sums[place] - g
+    rings = {
+        case.switch(*divmod(n, case.output)) for n in range(case.output**2)
+    }
     return {
         "grids": [
             _upstream(case, (i, j)),
@@ -324,7 +327,7 @@ def _pool_scatter(case: Case, step: int) -> dict[str, Any]:
                 case.size,
                 0,
                 lambda here: _minus(sums.get(here, 0)),
-                lambda here: "t" if here == place else "",
+                lambda here: "t" * (here == place) + "s" * (here in rings),
             ),
         ],
         "sum": _sum([(before, 1), (g, 1)], factors=False),
@@ -423,7 +426,7 @@ def _switches(case: Case, last: int, lit: Place, mark: str) -> dict[str, Any]:
         if i * case.output + j > last:
             return ["", ""]
         row, column = case.switch(i, j)
-        return [f"{row}, {column}", "s" + mark * ((i, j) == lit)]
+        return [f"{row}, {column}", mark * ((i, j) == lit)]
 
     return {
         "title": "Switches",

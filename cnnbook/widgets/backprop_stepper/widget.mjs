@@ -277,6 +277,7 @@ function bpPoolScatter(one, step) {
   const place = bpSwitch(one, [i, j]);
   const g = upstream[i][j];
   const after = sums.get(String(place));
+  const rings = new Set(outputs.map((at) => String(bpSwitch(one, at))));
   return {
     grids: [
       bpGrid("Upstream g", upstream, (a, b) => (a === i && b === j ? "h" : "")),
@@ -286,7 +287,9 @@ function bpPoolScatter(one, step) {
         pixels.length,
         0,
         (here) => bpMinus(sums.get(String(here)) ?? 0),
-        (here) => (String(here) === String(place) ? "t" : ""),
+        (here) =>
+          (String(here) === String(place) ? "t" : "") +
+          (rings.has(String(here)) ? "s" : ""),
       ),
     ],
     sum: `${bpSigned(after - g)} + ${bpSigned(g)} = ${bpMinus(after)}`,
@@ -352,7 +355,7 @@ function bpSwitches(one, last, lit, mark) {
   const cell = (at, n) =>
     n > last
       ? ["", ""]
-      : [bpSwitch(one, at).join(", "), n === lit ? `s${mark}` : "s"];
+      : [bpSwitch(one, at).join(", "), n === lit ? mark : ""];
   return {
     title: "Switches",
     cells: bpRange(side).map((i) =>
@@ -395,20 +398,32 @@ function bpDescribed({ title, cells }) {
 
 // ---- The picture ----
 
+// A cell is 10 wide. One path for each kind of mark: fewer nodes to lay out.
 function bpPicture({ cells }) {
-  let marks = "";
+  const paths = { plain: "", r: "", h: "", t: "", s: "" };
+  let texts = "";
   cells.forEach((row, y) => {
     row.forEach(([text, kinds], x) => {
-      const names = [...kinds].map((kind) => ` bp-${kind}`).join("");
-      const long = text.length > 2 ? ' class="bp-long"' : "";
-      marks +=
-        `<g class="bp-cell${names}" transform="translate(${10 * x} ` +
-        `${10 * y})"><rect width="10" height="10"/>` +
-        (kinds.includes("s") ? '<circle cx="5" cy="5" r="4.2"/>' : "") +
-        `<text${long} x="5" y="5" dy=".36em">${text}</text></g>`;
+      const square = `M${10 * x} ${10 * y}h10v10h-10z`;
+      if (!kinds.includes("r")) paths.plain += square;
+      for (const kind of kinds) {
+        if (kind === "s") {
+          paths.s += `M${10 * x + 1} ${10 * y + 5}a4 4 0 0 1 8 0a4 4 0 0 1-8 0`;
+        } else if (kind !== "o") paths[kind] += square;
+      }
+      if (!text) return;
+      const names = [];
+      if (/[ro]/.test(kinds)) names.push("bp-faint");
+      if (text.length > 2 || kinds.includes("o")) names.push("bp-small");
+      texts +=
+        `<text class="${names.join(" ")}" x="${10 * x + 5}" ` +
+        `y="${10 * y + 6.6}">${text}</text>`;
     });
   });
-  return marks;
+  const drawn = Object.entries(paths).map(([kind, d]) =>
+    d ? `<path class="bp-${kind}" d="${d}"/>` : "",
+  );
+  return drawn.join("") + texts;
 }
 
 function render({ model, el }) {
