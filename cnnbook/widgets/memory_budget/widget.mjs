@@ -4,6 +4,7 @@
 const MB_HIDDEN = 4096;
 const MB_CLASSES = 1000;
 const MB_STATE = { sgd: 0, momentum: 1, adam: 2 };
+const MB_FIXED = ["weights", "half copies", "gradients", "optimiser"];
 const MB_EACH = [
   "images",
   ...[1, 2, 3, 4, 5].map((b) => `block ${b}`),
@@ -23,7 +24,7 @@ function mbBudget(column, settings) {
   const half = precision === "half";
   const value = half ? 2 : 4;
   let fixed = [weights * value, 0, 0, 0];
-  let each;
+  let each = null;
   if (use === "inference") {
     each = mbInInference(column, size, value);
   } else {
@@ -36,10 +37,9 @@ function mbBudget(column, settings) {
     // Mixed, the images as they came stay beside their copy.
     if (half) each.images += 3 * size ** 2 * 4;
   }
-  const [first, copies, gradients, state] = fixed;
   return {
     parameters: weights,
-    fixed: { weights: first, "half copies": copies, gradients, optimiser: state },
+    fixed: Object.fromEntries(MB_FIXED.map((name, i) => [name, fixed[i]])),
     each: Object.fromEntries(MB_EACH.map((name) => [name, each[name] ?? 0])),
   };
 }
@@ -258,7 +258,7 @@ function render({ model, el }) {
     head: choose("head", "Head"),
     limit: pull("limit", "Limit"),
   };
-  const fill1 = button("Take the largest batch that fits", () => {
+  const fit = button("Take the largest batch that fits", () => {
     const settings = read();
     const found = mbBudget(columns[settings.network], settings);
     const largest = mbLargest(found, settings.limit * 1e9);
@@ -272,13 +272,7 @@ function render({ model, el }) {
   const mark = svg("text", { class: "mb-limit", y: 58 });
   const bar = svg("svg", { class: "mb-bar", height: 62, role: "img" });
   bar.append(bars, line, mark);
-  const parts = [
-    "weights",
-    "half copies",
-    "gradients",
-    "optimiser",
-    ...MB_EACH,
-  ].map((name, place) => {
+  const parts = [...MB_FIXED, ...MB_EACH].map((name, place) => {
     const cells = [0, 1, 2].map(() => html("td"));
     const kind = mbKind(name, place);
     const rect = svg("rect", { class: `mb-part ${kind}`, height: 40 });
@@ -311,7 +305,7 @@ function render({ model, el }) {
       { class: "cnn-controls" },
       ...Object.values(controls).map(({ root }) => root),
     ),
-    html("div", { class: "cnn-row" }, fill1),
+    html("div", { class: "cnn-row" }, fit),
     figure,
   );
 
@@ -339,6 +333,8 @@ function render({ model, el }) {
     }
   };
 
+  const percent = (value) => `${value.toFixed(3)}%`;
+
   const drawBar = (found, { batch, limit }) => {
     const total = mbTotal(found, batch);
     const end = Math.max(total, limit * 1e9);
@@ -346,20 +342,17 @@ function render({ model, el }) {
     let start = 0;
     for (const { name, rect, text } of parts) {
       const width = (100 * sizes[name]) / end;
-      setAll(rect, { x: `${start.toFixed(3)}%`, width: `${width.toFixed(3)}%` });
+      setAll(rect, { x: percent(start), width: percent(width) });
       rect.toggleAttribute("hidden", !width);
       setAll(text, {
-        x: `${(start + width / 2).toFixed(3)}%`,
+        x: percent(start + width / 2),
         class: width > 18 ? "mb-all" : width > 8 ? "mb-wide" : "mb-none",
       });
       start += width;
     }
     const at = (100 * limit * 1e9) / end;
-    setAll(line, { x1: `${at.toFixed(3)}%`, x2: `${at.toFixed(3)}%` });
-    setAll(mark, {
-      x: `${at.toFixed(3)}%`,
-      "text-anchor": at > 50 ? "end" : "start",
-    });
+    setAll(line, { x1: percent(at), x2: percent(at) });
+    setAll(mark, { x: percent(at), "text-anchor": at > 50 ? "end" : "start" });
     fill(mark, `${limit} GB`);
     bar.setAttribute(
       "aria-label",
@@ -393,7 +386,7 @@ function render({ model, el }) {
     drawBar(found, settings);
     drawTable(found, settings);
     figure.dataset.fits = String(mbTotal(found, settings.batch) <= limit);
-    fill1.disabled = mbLargest(found, limit) === 0;
+    fit.disabled = mbLargest(found, limit) === 0;
     fill(words, mbWords(column, settings));
     fill(note, mbNote(settings));
     announce(el, words.textContent);
