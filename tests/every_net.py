@@ -81,3 +81,10 @@ EVERY = {
     "small_googlenet heads": entry(32, nets.small_googlenet, auxiliary=True),
     "small_resnet": entry(32, nets.small_resnet),
 }
+
+# without those that are more of the same blocks
+KINDS = {
+    name: entry
+    for name, entry in EVERY.items()
+    if not name.startswith(("resnet 34", "resnet 101", "resnet 152"))
+}

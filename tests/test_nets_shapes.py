@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from every_net import EVERY
+from every_net import EVERY, KINDS
 from torch import Tensor, nn
 
 from cnnbook import nets
@@ -131,9 +131,9 @@ SMALL = small.__file__
 
 @pytest.fixture(scope="module")
 def seen():
-    """What every statement of every forward gives in every variant."""
+    """What every statement of every forward gives, all variants together."""
     together: dict[Line, set[Shape]] = defaultdict(set)
-    for name, (build, image, _) in EVERY.items():
+    for name, (build, image, _) in KINDS.items():
         with torch.device("meta"):
             net = build().train()  # so that the auxiliary heads run
         # a small network may use the forward of a large one: other shapes
@@ -151,7 +151,7 @@ def test_comments_are_true(file, seen):
 def networks():
     """The classes that the factories build."""
     with torch.device("meta"):
-        return {type(entry.build()) for entry in EVERY.values()}
+        return {type(entry.build()) for entry in KINDS.values()}
 
 
 def bare(cls) -> list[int]:
