@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import re
@@ -10,12 +11,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import torch
 from py_mini_racer import MiniRacer
+from test_browser import accessibility
 from torch import nn
 from traitlets import TraitError
 
 from cnnbook.anatomy import Anatomy, Row, trace
-from cnnbook.nets import lenet5
+from cnnbook.nets import lenet5, resnet, vgg
 from cnnbook.nets.lenet import C3_TABLE, connections
 from cnnbook.widgets import AnatomyExplorer, C3Connections, anatomy
 from cnnbook.widgets import c3_connections as c3
@@ -145,9 +148,16 @@ def net_cases(seed: int = 4) -> list[dict]:
             "descending": rng.random() < 0.5,
             "measure": rng.choice(list(anatomy.MEASURES)),
             "selected": rng.randrange(-1, len(data["rows"])),
+            "opened": groups_of(data, rng),
         }
         for data in nets()
     ]
+
+
+def groups_of(data: dict, rng: random.Random) -> list[str]:
+    """Beginnings of some layers' names."""
+    names = [row[0].split(".") for row in rng.choices(data["rows"], k=3)]
+    return [".".join(name[: rng.randint(1, len(name))]) for name in names]
 
 
 def numbers() -> list[int]:
@@ -158,11 +168,12 @@ def numbers() -> list[int]:
 def anatomy_cases(name: str) -> tuple:
     """The Python twin of a JavaScript function, and cases for both."""
     cases, rng = net_cases(), random.Random(6)
-    items = [anatomy.bars(case["data"], case["depth"]) for case in cases]
+    keys = ("data", "depth", "opened")
+    items = [anatomy.bars(*(case[k] for k in keys)) for case in cases]
     return {
         "anBars": (
             anatomy.bars,
-            [[case["data"], case["depth"]] for case in cases],
+            [[case[key] for key in keys] for case in cases],
         ),
         "anTotals": (anatomy.totals, [[data] for data in nets()]),
         "anOrder": (
@@ -175,7 +186,16 @@ def anatomy_cases(name: str) -> tuple:
         "anSentence": (
             anatomy.sentence,
             [
-                [case[key] for key in ("data", "depth", "measure", "selected")]
+                [
+                    case[key]
+                    for key in (
+                        "data",
+                        "depth",
+                        "measure",
+                        "selected",
+                        "opened",
+                    )
+                ]
                 for case in cases
             ],
         ),
@@ -232,6 +252,7 @@ def test_anatomy_heights_agree():
     ("name", "old", "new"),
     [
         ("anBars", "last.macs += macs", "last.macs = macs"),
+        ("anBars", "length < parts.length &&", "length < depth &&"),
         ("anOrder", "descending ? -1 : 1", "descending ? 1 : -1"),
         ("anShare", "2000 * value + total", "2000 * value"),
         ("anTotals", "parameters: sum(3)", "parameters: sum(4)"),
@@ -465,6 +486,45 @@ def deep_anatomy(blocks: int = 24) -> Anatomy:
     return Anatomy("Deep", (3, 224, 224), rows, (), ())
 
 
+def test_what_adds_nothing_is_no_row_but_is_named():
+    with torch.device("meta"):
+        explorer = AnatomyExplorer(vgg("D").eval(), (3, 224, 224))
+    names = [row[0] for row in explorer.data["rows"]]
+    assert len(names) == 13 + 5 + 3 and not any("relu" in n for n in names)
+    assert explorer.data["left_out"] == "15 × ReLU, 2 × Dropout"
+    assert "or MACs: 15 × ReLU, 2 × Dropout.</p>" in explorer.to_html()
+    plain = AnatomyExplorer(lenet5("modern"), (1, 32, 32))
+    assert "left_out" not in plain.data and "an-note" not in plain.to_html()
+
+
+def test_groups_open_one_by_one():
+    traced = resnet_152()
+    explorer = AnatomyExplorer(traced, depth=1, opened=["stage3", "stage3.7"])
+    page = explorer.to_html()
+    assert not anatomy_complaints(page)
+    names = [row[0].split()[0] for row in Cells(page).rows[1:-1]]
+    assert names[:4] == ["conv1", "norm1", "pool1", "stage2"]
+    assert names[4:11] == [f"stage3.{i}" for i in range(7)]
+    assert names[11:13] == ["stage3.7.conv1", "stage3.7.norm1"]
+    assert names[-3:] == ["stage4", "stage5", "fc"]
+    with pytest.raises(ValueError, match=r"begins with 'stage9'; try 'conv1'"):
+        explorer.opened = ["stage9"]
+
+
+@cache
+def resnet_152() -> Anatomy:
+    with torch.device("meta"):
+        return trace(resnet(152).eval(), (3, 224, 224))
+
+
+def test_a_long_network_is_short_at_first_and_light():
+    explorer = AnatomyExplorer(resnet_152())
+    assert explorer.depth == 1 and "stage4 <small>" in explorer.to_html()
+    assert len(explorer.data["rows"]) == 2 * 155 + 1 + 1
+    assert len(json.dumps(explorer.state())) <= 16_000
+    assert len(gzip.compress(explorer.to_html().encode())) <= 5_000
+
+
 def test_state_stays_small():
     explorer = AnatomyExplorer(deep_anatomy())
     assert len(explorer.data["rows"]) == 168
@@ -546,7 +606,8 @@ def test_c3_by_keyboard(show):
 
 def layers(page) -> list[str]:
     return page.locator(".an-table tbody th").evaluate_all(
-        "all => all.map(th => th.firstChild.data.trim())"
+        "all => all.map(th => (th.querySelector('button') ?? th)"
+        ".firstChild.data.trim())"
     )
 
 
@@ -608,3 +669,42 @@ def test_long_anatomy_groups_and_scrolls(show):
     )
     head = page.locator(".an-table thead th").first.bounding_box()
     assert head["y"] == pytest.approx(box.bounding_box()["y"], abs=2)
+
+
+def test_groups_open_and_close_by_keyboard(show):
+    page = show(AnatomyExplorer(resnet_152(), depth=2))
+    closers = page.locator(".an-closers")
+    assert len(layers(page)) == 54 and closers.is_hidden()
+    group = page.get_by_role("button", name="stage3.0", exact=True)
+    group.focus()
+    group.press("Enter")
+    names = layers(page)
+    assert names[6:9] == ["stage3.0.conv1", "stage3.0.norm1", "stage3.0.conv2"]
+    assert group.count() == 0
+    close = page.get_by_role("button", name="Close stage3.0")
+    assert close.evaluate("c => c === document.activeElement")
+    page.keyboard.press("Enter")
+    assert len(layers(page)) == 54 and closers.is_hidden()
+    assert group.evaluate("g => g === document.activeElement")
+    page.get_by_label("Show").select_option("1")
+    page.get_by_role("button", name="stage4", exact=True).click()
+    page.get_by_role("button", name="stage4.35", exact=True).click()
+    page.get_by_role("button", name="stage4.34", exact=True).press("Space")
+    assert closers.locator("button").count() == 3
+    assert "stage4.35.conv3" in layers(page)
+    assert complaints(page) == []
+    page.get_by_role("button", name="Close stage4", exact=True).click()
+    assert closers.is_hidden() and "stage4" in layers(page)
+
+
+def complaints(page) -> list[str]:
+    """What axe finds wrong with the widget."""
+    return accessibility(page, ".cnn-widget")
+
+
+def test_axe_notices(show):
+    page = show(AnatomyExplorer(lenet5("modern"), (1, 32, 32)))
+    assert complaints(page) == []
+    slider = page.locator("input[type=range]")
+    slider.evaluate("input => input.closest('label').after(input)")
+    assert "label" in complaints(page)[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -27,10 +28,15 @@ def compact(anatomy: dict) -> dict:
     """Pack `Anatomy.to_json()` for a page: each kind and shape once.
 
     A row is name, kind, shape, parameters, activations, MACs; kind and shape
-    are places in the lists ``kinds`` and ``shapes``.
+    are places in the lists ``kinds`` and ``shapes``.  What has none of the
+    three is no row, such as a ReLU in place: ``left_out`` says how many.
     """
     kinds: dict[str, int] = {}
     shapes: dict[str, int] = {}
+    useful = [r for r in anatomy["rows"] if any(r[m] for m in MEASURES)]
+    left_out = Counter(
+        row["kind"] for row in anatomy["rows"] if row not in useful
+    )
     rows = [
         [
             row["name"],
@@ -38,9 +44,11 @@ def compact(anatomy: dict) -> dict:
             shapes.setdefault(_shape(row["output_shape"]), len(shapes)),
             *(row[measure] for measure in MEASURES),
         ]
-        for row in anatomy["rows"]
+        for row in useful
     ]
+    words = ", ".join(f"{n} × {kind}" for kind, n in left_out.items())
     return {
+        **({"left_out": words} if words else {}),
         "name": anatomy["name"],
         "input": _shape(anatomy["input_shape"]),
         "kinds": list(kinds),
@@ -49,16 +57,20 @@ def compact(anatomy: dict) -> dict:
     }
 
 
-def bars(data: dict, depth: int = 0) -> list[Bar]:
+def bars(data: dict, depth: int = 0, opened: Sequence[str] = ()) -> list[Bar]:
     """List what has a bar each: every layer, or neighbours as one.
 
     With a depth, neighbouring layers are one bar if the first *depth* parts
     of their names agree: ``layer1.0.conv1`` and ``layer1.0.bn1`` at depth 2.
+    What is *opened* shows its own parts instead.
     """
 
     def key(item: tuple[int, list]) -> Any:
         index, row = item
-        return ".".join(row[0].split(".")[:depth]) if depth else index
+        parts, length = row[0].split("."), depth
+        while length < len(parts) and ".".join(parts[:length]) in opened:
+            length += 1
+        return ".".join(parts[:length]) if depth else index
 
     result = []
     for _, group in groupby(enumerate(data["rows"]), key):
@@ -83,13 +95,13 @@ def bars(data: dict, depth: int = 0) -> list[Bar]:
     return result
 
 
-def usual_depth(data: dict, most: int = 60) -> int:
+def usual_depth(data: dict, most: int = 60, groups: int = 40) -> int:
     """Return the finest depth with few enough bars; every layer, if short."""
     if len(data["rows"]) <= most:
         return 0
     parts = max(row[0].count(".") + 1 for row in data["rows"])
     for depth in range(parts, 0, -1):
-        if 2 < len(bars(data, depth)) <= most:
+        if 2 < len(bars(data, depth)) <= groups:
             return depth
     return 0
 
@@ -162,9 +174,15 @@ def short(number: int) -> str:
     return f"{number:,}"
 
 
-def sentence(data: dict, depth: int, measure: str, selected: int = -1) -> str:
+def sentence(
+    data: dict,
+    depth: int,
+    measure: str,
+    selected: int = -1,
+    opened: Sequence[str] = (),
+) -> str:
     """Say in words what the selected layer takes, or the whole network."""
-    sums, items = totals(data), bars(data, depth)
+    sums, items = totals(data), bars(data, depth, opened)
     if selected < 0:
         tallest = max(items, key=lambda item: item[measure])
         part = share(tallest[measure], sums[measure])
@@ -198,9 +216,10 @@ class AnatomyExplorer(BookWidget):
     """A traced network's layers as bars and as a table, to sort and compare.
 
     With ``depth`` 1, 2, … neighbours whose names begin alike share a bar, as
-    a long network's do at first; with 0 every layer has its own.
-    ``selected`` is the place of a layer in the anatomy's rows, -1 for none;
-    ``sort`` is a measure or ``"order"``, the order in which the layers ran.
+    a long network's do at first; with 0 every layer has its own.  Such a
+    group is opened by its name in ``opened``, or by a press.  ``selected`` is
+    the place of a layer in ``data["rows"]``, -1 for none; ``sort`` is a
+    measure or ``"order"``, the order in which the layers ran.
     """
 
     _name = "anatomy"
@@ -211,6 +230,7 @@ class AnatomyExplorer(BookWidget):
     descending = traitlets.Bool(False).tag(sync=True)
     scale = traitlets.Enum(["linear", "log"], "linear").tag(sync=True)
     depth = traitlets.Int(0, min=0).tag(sync=True)
+    opened = traitlets.List(traitlets.Unicode()).tag(sync=True)
     selected = traitlets.Int(-1, min=-1).tag(sync=True)
 
     def __init__(
@@ -236,11 +256,11 @@ class AnatomyExplorer(BookWidget):
                 "An Anatomy has its input size already; leave out "
                 f"input_size={input_size!r}, or give the module itself."
             )
-        if not anatomy.rows:
+        data = compact(anatomy.to_json())
+        if not data["rows"]:
             raise ValueError(
                 f"{anatomy.name} has no layer to show; try a module with one."
             )
-        data = compact(anatomy.to_json())
         super().__init__(data=data, **{"depth": usual_depth(data), **traits})
 
     @traitlets.validate("selected")
@@ -253,6 +273,17 @@ class AnatomyExplorer(BookWidget):
             )
         return selected
 
+    @traitlets.validate("opened")
+    def _known_groups(self, proposal: dict) -> list[str]:
+        names = [f"{row[0]}." for row in self.data["rows"]]
+        for group in proposal["value"]:
+            if not any(name.startswith(f"{group}.") for name in names):
+                raise ValueError(
+                    f"No layer's name begins with {group!r}; try "
+                    f"{names[0].split('.')[0]!r}."
+                )
+        return proposal["value"]
+
     def __repr__(self) -> str:
         rows, sums = len(self.data["rows"]), totals(self.data)
         return (
@@ -261,10 +292,12 @@ class AnatomyExplorer(BookWidget):
         )
 
     def _static(self) -> str:
-        items = bars(self.data, self.depth)
+        items = bars(self.data, self.depth, self.opened)
         items = [items[i] for i in order(items, self.sort, self.descending)]
         sums = totals(self.data)
-        words = sentence(self.data, self.depth, self.measure, self.selected)
+        words = sentence(
+            self.data, self.depth, self.measure, self.selected, self.opened
+        )
         lit = place_of(items, self.selected)
         chart = _chart(items, self.measure, self.scale, lit)
         name = html.escape(self.data["name"])
@@ -273,7 +306,8 @@ class AnatomyExplorer(BookWidget):
             f'<p class="an-words">{html.escape(words)}</p>'
             f'<div class="an-box" role="region" tabindex="0" '
             f'aria-label="Layers of {name}">'
-            f"{_table(items, self.measure, sums, lit)}</div></figure>"
+            f"{_table(items, self.measure, sums, lit)}</div>"
+            f"{_note(self.data)}</figure>"
         )
 
 
@@ -282,6 +316,16 @@ LEGEND = (
     '<span class="an-dense">fully connected</span> '
     '<span class="an-other">other</span></p>'
 )
+
+
+def _note(data: dict) -> str:
+    """What is no row, in words."""
+    if "left_out" not in data:
+        return ""
+    return (
+        '<p class="an-note">Without a row, as they add no parameters, '
+        f"activations or MACs: {html.escape(data['left_out'])}.</p>"
+    )
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -12,12 +12,12 @@ const anNames = {
   macs: "MACs",
 };
 
-function anBars(data, depth) {
+function anBars(data, depth, opened = []) {
   const result = [];
   let heaviest = null;
   data.rows.forEach((row, index) => {
     const [name, kind, shape, parameters, activations, macs] = row;
-    const group = name.split(".").slice(0, depth).join(".");
+    const group = anGroup(name, depth, opened);
     const last = result.at(-1);
     if (depth && last && last.group === group) {
       last.name = group;
@@ -52,6 +52,19 @@ function anBars(data, depth) {
   });
   for (const item of result) delete item.group;
   return result;
+}
+
+// The first parts of a name; one more for each group that is open.
+function anGroup(name, depth, opened) {
+  const parts = name.split(".");
+  let length = depth;
+  while (
+    length < parts.length &&
+    opened.includes(parts.slice(0, length).join("."))
+  ) {
+    length += 1;
+  }
+  return parts.slice(0, length).join(".");
 }
 
 function anFamily(kind) {
@@ -113,9 +126,9 @@ function anShort(number) {
   return grouped(number);
 }
 
-function anSentence(data, depth, measure, selected) {
+function anSentence(data, depth, measure, selected, opened = []) {
   const sums = anTotals(data);
-  const items = anBars(data, depth);
+  const items = anBars(data, depth, opened);
   if (selected < 0) {
     const tallest = items.reduce((a, b) => (b[measure] > a[measure] ? b : a));
     return (
@@ -187,15 +200,23 @@ function anRadios(legend, options, onInput) {
   return { root, set };
 }
 
-function anRow(item) {
+function anRow(item, open) {
   const number = (m) => html(
       "td",
       { "data-measure": m, class: item[m] ? null : "an-zero" },
       grouped(item[m]),
     );
   const share = html("td", { class: "an-share" });
-  const name = html("th", { scope: "row" }, `${item.name} `);
-  name.append(html("small", {}, item.kind));
+  const group = { type: "button", class: "an-group", "aria-expanded": "false" };
+  const name = html(
+    "th",
+    { scope: "row" },
+    item.count > 1
+      ? html("button", { ...group, onclick: open }, item.name)
+      : item.name,
+    " ",
+    html("small", {}, item.kind),
+  );
   const row = html(
     "tr",
     { "data-first": item.first },
@@ -228,7 +249,7 @@ function render({ model, el }) {
     label: "Show",
     options: depths,
     value: get("depth"),
-    onInput: (value) => set({ depth: Number(value) }),
+    onInput: (value) => set({ depth: Number(value), opened: [] }),
   });
   depth.root.hidden = depths.length < 2;
   const walk = slider({
@@ -309,6 +330,16 @@ function render({ model, el }) {
     table,
   );
   const words = html("p", { class: "an-words" });
+  const closers = html("p", { class: "an-closers", hidden: true });
+  const note = html("p", { class: "an-note" });
+  note.hidden = !data.left_out;
+  if (data.left_out) {
+    fill(
+      note,
+      "Without a row, as they add no parameters, activations or MACs: " +
+        `${data.left_out}.`,
+    );
+  }
   el.replaceChildren(
     html(
       "figure",
@@ -324,9 +355,27 @@ function render({ model, el }) {
       chart,
       walk.root,
       words,
+      closers,
       box,
+      note,
     ),
   );
+
+  // A group opens in its place; what closes it stands above the table. The
+  // focus goes from one to the other, as the button that was pressed is gone.
+  const open = (event, name) => {
+    event.stopPropagation();
+    set({ opened: [...get("opened"), name] });
+    closers.lastElementChild?.focus();
+  };
+  const close = (name) => {
+    const inside = (other) => `${other}.`.startsWith(`${name}.`);
+    set({ opened: get("opened").filter((other) => !inside(other)) });
+    const place = items.findIndex((item) => item.name === name);
+    parts[place]?.row.querySelector(".an-group")?.focus();
+  };
+  const closer = (name) =>
+    button(`${name} ✕`, () => close(name), { "aria-label": `Close ${name}` });
 
   // Press once for the largest first, again for the smallest first; the
   // layers' own order starts at the input.
@@ -337,9 +386,11 @@ function render({ model, el }) {
 
   let parts = [];
   const build = () => {
-    items = anBars(data, get("depth"));
+    items = anBars(data, get("depth"), get("opened"));
+    closers.hidden = !get("opened").length;
+    closers.replaceChildren("Opened: ", ...get("opened").map(closer));
     parts = items.map((item) => ({
-      ...anRow(item),
+      ...anRow(item, (event) => open(event, item.name)),
       bar: svg("rect", { class: `an-bar an-${item.family}` }),
     }));
     body.replaceChildren();
@@ -413,6 +464,8 @@ function render({ model, el }) {
     shown = -2;
     light();
   };
+  const saying = (row) =>
+    anSentence(data, get("depth"), get("measure"), row, get("opened"));
   const light = () => {
     const row = hovered >= 0 ? hovered : get("selected");
     const place = row < 0 ? -1 : anPlaceOf(items, row);
@@ -430,7 +483,7 @@ function render({ model, el }) {
       if (hovered < 0) show(parts[place].row);
     }
     chart.classList.toggle("an-some", place >= 0);
-    fill(words, anSentence(data, get("depth"), get("measure"), row));
+    fill(words, saying(row));
     shown = place;
   };
   // Bring a row into the box's view without moving the page.
@@ -497,7 +550,7 @@ function render({ model, el }) {
   build();
   select();
   const unbind = [
-    bind(model, ["depth"], () => {
+    bind(model, ["depth", "opened"], () => {
       build();
       select();
     }),
