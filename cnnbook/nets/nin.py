@@ -60,6 +60,7 @@ class NiN(nn.Module):
         num_classes: int = 1000,
         in_channels: int = 3,
         smallest: int = 39,
+        dropout: float = 0.5,
     ) -> None:
         super().__init__()
         self.in_channels, self.sides = in_channels, (smallest, None)
@@ -67,7 +68,7 @@ class NiN(nn.Module):
         for kernel, stride, padding, widths in table:
             if layers:  # section 4: dropout after all mlpconvs but the last
                 pool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
-                layers += [pool, nn.Dropout(0.5)]
+                layers += [pool, nn.Dropout(dropout)]
             widths = tuple(width or num_classes for width in widths)
             layers.append(MLPConv(channels, widths, kernel, stride, padding))
             channels = widths[-1]
