@@ -449,7 +449,8 @@ def test_the_picture_says_it_all() -> None:
     assert [row[0] for row in rows] == [*widget.budget.parts(1)]
     assert rows[0] == ["weights", "–", "531.5 MB", "26.8 %"]
     assert together[2] == mb.short(widget.budget.total(8))
-    assert mb.words(widget._settings) in page
+    verdict, rest = mb.words(widget._settings).split("; ")
+    assert f"<strong>{verdict}</strong>; {rest}</p>" in page
     widths = re.findall(r'class="mb-part[^>]* width="([\d.]+)%"', page)
     filled = 100 * widget.budget.total(8) / 24e9
     assert sum(map(float, widths)) == pytest.approx(filled, abs=0.01)

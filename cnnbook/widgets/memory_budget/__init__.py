@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any, NamedTuple
 
 import traitlets
@@ -19,7 +18,7 @@ CHOICES = {
         name: f"{name}: {len(column.replace(',', ' ').split()) + 3} layers"
         for name, column in COLUMNS.items()
     },
-    "head": {"dense": "three dense layers", "mean": "mean of each map"},
+    "head": {"dense": "dense layers", "mean": "mean of each map"},
     "use": {"training": "training", "inference": "inference"},
     "precision": {"fp32": "fp32", "half": "fp16 or bf16"},
     "optimiser": {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"},
@@ -333,8 +332,10 @@ class MemoryBudget(BookWidget):
 
     def _static(self) -> str:
         settings = self._settings
+        verdict, rest = words(settings).split("; ", 1)
         return (
-            f'<figure class="mb"><p class="mb-words">{words(settings)}</p>'
+            '<figure class="mb"><p class="mb-words">'
+            f"<strong>{verdict}</strong>; {rest}</p>"
             f"{picture(settings)}{table(settings)}"
             f"<figcaption>{note(settings)}</figcaption></figure>"
         )
@@ -350,23 +351,25 @@ def picture(settings: Settings) -> str:
         x, width = 100 * start / end, 100 * part / end
         start += part
         bars.append(
-            f'<rect class="mb-part {_kind(name, place)}" x="{x:.3f}%" '
+            f'<rect class="mb-part {_kind(place, part)}" x="{x:.3f}%" '
             f'width="{width:.3f}%" height="40" fill="currentColor" '
             'fill-opacity="0.2" stroke="currentColor"/>'
         )
-        if width > 8:
+        if fits := _fits(name, width):
             bars.append(
-                f'<text class="mb-{"wide" if width < 18 else "all"}" '
-                f'x="{x + width / 2:.3f}%" y="20" dy=".36em" '
-                f'text-anchor="middle" font-size="12" fill="currentColor">'
-                f"{escape(name)}</text>"
+                f'<text class="mb-{fits}" x="{x + width / 2:.3f}%" '
+                'y="20" dy=".36em" text-anchor="middle" font-size="12" '
+                f'fill="currentColor">{name}</text>'
             )
     at = 100 * limit / end
     return (
         '<svg class="mb-bar" width="600" height="62" overflow="visible" '
         'role="img" aria-label="The parts of the memory as one bar beside '
         f'the limit of {settings.limit} GB; the numbers are in the table">'
+        f'<rect class="mb-room" width="{at:.3f}%" height="40" fill="none"/>'
         f"{''.join(bars)}"
+        f'<rect class="mb-over" x="{at:.3f}%" width="{100 - at:.3f}%" '
+        'height="40" fill="none"/>'
         f'<line class="mb-limit" x1="{at:.3f}%" x2="{at:.3f}%" y1="-4" '
         'y2="46" stroke="#b83c18" stroke-width="2"/>'
         f'<text class="mb-limit" x="{at:.3f}%" y="58" font-size="12" '
@@ -380,8 +383,9 @@ def table(settings: Settings) -> str:
     found = budget(settings)
     total = found.total(settings.batch)
     rows = "".join(
-        f'<tr class="{_kind(name, place)}"><th scope="row">{escape(name)}'
-        f"</th><td>{short(found.each[name]) if name in found.each else '–'}"
+        f'<tr class="{_kind(place, part)}">'
+        f'<th scope="row">{name}</th>'
+        f"<td>{short(found.each[name]) if name in found.each else '–'}"
         f"</td><td>{short(part)}</td><td>{share(part, total)}</td></tr>"
         for place, (name, part) in enumerate(
             found.parts(settings.batch).items()
@@ -399,11 +403,19 @@ def table(settings: Settings) -> str:
     )
 
 
-def _kind(name: str, place: int) -> str:
+def _kind(place: int, part: int) -> str:
     family = "mb-fixed" if place < 4 else "mb-each"
-    if name in ("places of maxima", "gradients of maps"):
+    if place > 10:
         family = "mb-other"
-    return f"{family} mb-even" if place % 2 else family
+    return family + " mb-even" * (place % 2) + " mb-zero" * (not part)
+
+
+def _fits(name: str, width: float) -> str:
+    """Say where a name fits into a part of the bar: "", "wide" or "all"."""
+    room = 6.5 * len(name)
+    return (
+        "all" if 3.2 * width > room else "wide" if 5.4 * width > room else ""
+    )
 
 
 def _rounded(count: int, unit: int) -> int:

@@ -213,10 +213,16 @@ function mbNote({ use, precision, checkpoints }) {
 
 // ---- The view ----
 
-function mbKind(name, place) {
+function mbKind(place) {
   let family = place < 4 ? "mb-fixed" : "mb-each";
   if (place > 10) family = "mb-other";
   return place % 2 ? `${family} mb-even` : family;
+}
+
+// Where a name fits into a part of the bar.
+function mbFits(name, width) {
+  const room = 6.5 * name.length;
+  return 3.2 * width > room ? "all" : 5.4 * width > room ? "wide" : "none";
 }
 
 function render({ model, el }) {
@@ -265,18 +271,26 @@ function render({ model, el }) {
     set({ batch: Math.min(largest, ranges.batch[1]) });
   });
 
-  const words = html("p", { class: "mb-words" });
+  const verdict = html("strong");
+  const rest = html("span");
+  const words = html("p", { class: "mb-words" }, verdict, "; ", rest);
   const note = html("figcaption");
+  const room = svg("rect", { class: "mb-room", height: 40 });
+  const over = svg("rect", { class: "mb-over", height: 40 });
   const bars = svg("g");
   const line = svg("line", { class: "mb-limit", y1: -4, y2: 46 });
   const mark = svg("text", { class: "mb-limit", y: 58 });
   const bar = svg("svg", { class: "mb-bar", height: 62, role: "img" });
-  bar.append(bars, line, mark);
+  bar.append(room, bars, over, line, mark);
   const parts = [...MB_FIXED, ...MB_EACH].map((name, place) => {
     const cells = [0, 1, 2].map(() => html("td"));
-    const kind = mbKind(name, place);
+    const kind = mbKind(place);
     const rect = svg("rect", { class: `mb-part ${kind}`, height: 40 });
-    const text = svg("text", { y: 20, dy: ".36em" }, name);
+    const text = svg(
+      "text",
+      { y: 20, dy: ".36em", "text-anchor": "middle" },
+      name,
+    );
     bars.append(rect, text);
     const head = html("th", { scope: "row" }, name);
     const row = html("tr", { class: kind }, head, ...cells);
@@ -346,11 +360,13 @@ function render({ model, el }) {
       rect.toggleAttribute("hidden", !width);
       setAll(text, {
         x: percent(start + width / 2),
-        class: width > 18 ? "mb-all" : width > 8 ? "mb-wide" : "mb-none",
+        class: `mb-${mbFits(name, width)}`,
       });
       start += width;
     }
     const at = (100 * limit * 1e9) / end;
+    setAll(room, { width: percent(at) });
+    setAll(over, { x: percent(at), width: percent(100 - at) });
     setAll(line, { x1: percent(at), x2: percent(at) });
     setAll(mark, { x: percent(at), "text-anchor": at > 50 ? "end" : "start" });
     fill(mark, `${limit} GB`);
@@ -387,7 +403,9 @@ function render({ model, el }) {
     drawTable(found, settings);
     figure.dataset.fits = String(mbTotal(found, settings.batch) <= limit);
     fit.disabled = mbLargest(found, limit) === 0;
-    fill(words, mbWords(column, settings));
+    const [first, ...others] = mbWords(column, settings).split("; ");
+    fill(verdict, first);
+    fill(rest, others.join("; "));
     fill(note, mbNote(settings));
     announce(el, words.textContent);
   };
