@@ -4,9 +4,9 @@
 
 writes results/alexnet-small.json; about ten minutes on one core.  It trains
 half of `nets.small_alexnet()` with the paper's recipe, 21 times; averages the
-answers of five and of seven such networks; and changes one part at a time: the
-dropout, the overlap of the poolings, the random crops, the normalisation.  That
-one is not among the parts of the others: it takes longer than all the rest.
+answers of five and of seven such networks; and changes one part at a time:
+dropout, the overlap of the poolings, random crops, local normalisation.  The
+others go without the last, which takes as long as all the rest together.
 """
 
 import json
