@@ -137,7 +137,7 @@ def nodes_of(anatomy: Anatomy) -> list[Node]:
         elif folded and len(inputs) == 1:
             node = inputs[0]
             if step.kind not in SILENT and node is not first:
-                node.then.append(_word(step.kind))
+                node.then.append(word(step.kind))
                 node.extra += step.parameters
         else:
             node = _layer(step, inputs)
@@ -334,7 +334,7 @@ def count(shape: Sequence[int]) -> int:
     return values
 
 
-def _word(kind: str) -> str:
+def word(kind: str) -> str:
     """The book's word for a kind of layer."""
     stem = re.sub(r"[123]d$", "", kind)
     return WORDS.get(stem, stem)
@@ -354,7 +354,7 @@ def _joined(step: Join, inputs: tuple[Node, ...]) -> Node:
 def _layer(row: Row, inputs: tuple[Node, ...]) -> Node:
     colour = next(c for part, c in COLOURED if part in row.kind)
     size, *options = row.window.split(", ")
-    name = _word(row.kind)
+    name = word(row.kind)
     if row.kind.startswith("Adaptive") and count(row.output_shape[1:]) == 1:
         name = f"global {name}"
     if "pool" in name or "sub" in name:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cnnbook.widgets.anatomy import AnatomyExplorer
+    from cnnbook.widgets.anatomy_compare import AnatomyCompare
     from cnnbook.widgets.backprop_stepper import BackpropStepper
     from cnnbook.widgets.base import BookWidget
     from cnnbook.widgets.c3_connections import C3Connections
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cnnbook.widgets.receptive_field import ReceptiveFieldExplorer
 
 __all__ = [
+    "AnatomyCompare",
     "AnatomyExplorer",
     "BackpropStepper",
     "BookWidget",
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AnatomyCompare": "anatomy_compare",
     "AnatomyExplorer": "anatomy",
     "BackpropStepper": "backprop_stepper",
     "BookWidget": "base",
