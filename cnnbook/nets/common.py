@@ -1,7 +1,11 @@
 """What several networks share: a layer, first weights, words on bad input."""
 
+import hashlib
+import io
 from collections.abc import Iterable
+from pathlib import Path
 
+import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -86,3 +90,22 @@ def check_images(
         f"This network reads batches (N, {channels}, height, width) of "
         f"images{sides}, not {tuple(x.shape)}; {cure}."
     )
+
+
+def stored(path: str | Path, sha256: str) -> dict[str, np.ndarray]:
+    """The arrays of trained weights in an npz file, if every byte is right."""
+    again = "install cnnbook again, or train one as the chapter does"
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise FileNotFoundError(
+            f"The trained weights cannot be read from {path} "
+            f"({error.strerror}); {again}."
+        ) from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError(
+            f"The trained weights in {path} are damaged or of another "
+            f"version ({len(content):,} bytes); {again}."
+        )
+    with np.load(io.BytesIO(content)) as arrays:
+        return dict(arrays)

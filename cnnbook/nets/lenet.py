@@ -7,16 +7,13 @@ pixels.  The paper's output is ten distances: the smallest wins.  The modern
 output is ten logits: the largest wins.
 """
 
-import hashlib
-import io
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cnnbook.nets.common import check_images, choose
+from cnnbook.nets.common import check_images, choose, stored
 from cnnbook.nets.lenet_output import RBF, bitmaps, map_loss, mse_loss
 from cnnbook.nets.lenet_parts import (
     C3_TABLE,
@@ -129,21 +126,8 @@ def load_trained(path: str | Path = TRAINED_FILE) -> LeNet5:
 
     It is the run of seed 0 in ``results/lenet-digits.json``.
     """
-    again = "install cnnbook again, or train one as the chapter does"
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise FileNotFoundError(
-            f"The trained weights cannot be read from {path} "
-            f"({error.strerror}); {again}."
-        ) from None
-    if hashlib.sha256(content).hexdigest() != TRAINED_SHA256:
-        raise ValueError(
-            f"The trained weights in {path} are damaged or of another "
-            f"version ({len(content):,} bytes); {again}."
-        )
-    with np.load(io.BytesIO(content)) as weights:
-        state = {name: torch.from_numpy(weights[name]) for name in weights}
+    weights = stored(path, TRAINED_SHA256)
+    state = {name: torch.from_numpy(w) for name, w in weights.items()}
     net = LeNet5()
     net.load_state_dict(state)
     return net.eval()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cnnbook.widgets.conv_explorer import ConvExplorer
     from cnnbook.widgets.ledger import Ledger
     from cnnbook.widgets.memory_budget import MemoryBudget
+    from cnnbook.widgets.neuron_viewer import NeuronViewer
     from cnnbook.widgets.receptive_field import ReceptiveFieldExplorer
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "ConvExplorer",
     "Ledger",
     "MemoryBudget",
+    "NeuronViewer",
     "ReceptiveFieldExplorer",
 ]
 
@@ -41,6 +43,7 @@ _HOMES = {
     "ConvExplorer": "conv_explorer",
     "Ledger": "ledger",
     "MemoryBudget": "memory_budget",
+    "NeuronViewer": "neuron_viewer",
     "ReceptiveFieldExplorer": "receptive_field",
 }
 
