@@ -59,9 +59,12 @@ class GoogLeNet(nn.Module):
         self.drop = nn.Dropout(0.2 if modern else 0.4)
         self.fc = nn.Linear(channels, num_classes)
         if auxiliary:
-            pool = nn.AdaptiveAvgPool2d(4) if modern else nn.AvgPool2d(5, 3)
-            self.auxiliary4a = Auxiliary(512, num_classes, conv, pool)
-            self.auxiliary4d = Auxiliary(528, num_classes, conv, pool)
+            for name, channels in (("4a", 512), ("4d", 528)):
+                pool = (
+                    nn.AdaptiveAvgPool2d(4) if modern else nn.AvgPool2d(5, 3)
+                )
+                head = Auxiliary(channels, num_classes, conv, pool)
+                setattr(self, f"auxiliary{name}", head)
             # what leaves the paper's heads maps of 4 by 4
             self.head_sides = self.sides if modern else (223, 270)
         # the paper names no first weights; these were made for ReLU

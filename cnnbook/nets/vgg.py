@@ -78,8 +78,8 @@ class VGG(nn.Module):
                 fc8=nn.Linear(hidden, num_classes),
             )
         )
-        # The paper trained A from N(0, 0.01²) and started the others from A;
-        # it adds that Glorot's weights make this detour unnecessary.
+        # The paper prints a variance of 0.01 for A's first weights and began
+        # the others with A's layers; Glorot's weights, it adds, need neither.
         glorot(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 3, 224, 224)
