@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from every_net import EVERY, Entry
+from every_net import EVERY, KINDS, Entry
 from torch import Tensor, nn
 
 from cnnbook import nets
@@ -37,11 +37,19 @@ def meta(channels: int, side: int) -> Tensor:
 # Without values: every factory as it is
 
 
+def unreached(net: nn.Module) -> list[str]:
+    """The parameters that the outputs do not depend on at all."""
+    return [n for n, p in net.named_parameters() if p.grad is None]
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_on_the_meta_device(name):
     build, image, classes = EVERY[name]
-    for out in outputs(on_meta(build).train(), meta(*image[:2])):
-        assert out.shape == (2, classes) and out.is_meta
+    net = on_meta(build).train()
+    given = outputs(net, meta(*image[:2]))
+    assert all(out.shape == (2, classes) and out.is_meta for out in given)
+    sum(out.sum() for out in given).backward()
+    assert unreached(net) == []
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -84,7 +92,7 @@ class Live:
         return outputs(self.net, self.x)
 
 
-@pytest.fixture(scope="module", params=EVERY)
+@pytest.fixture(scope="module", params=KINDS)
 def live(request) -> Live:
     return Live(request.param)
 
@@ -125,6 +133,7 @@ def test_a_layer_without_gradient_is_found():
     loss = net(torch.rand(2, 1, 32, 32)).square().mean()
     names = silent(net, loss)
     assert names and all(name.startswith("auxiliary4a") for name in names)
+    assert unreached(net) == names
 
 
 def test_a_state_makes_the_same_network_again(live):
@@ -215,7 +224,7 @@ def weight_faults(net: nn.Module, rule: Callable, ones: set[str]):
 
 # LeNet's are read in tests/test_nets_lenet.py
 @pytest.mark.parametrize(
-    "live", [name for name in EVERY if "lenet5" not in name], indirect=True
+    "live", [name for name in KINDS if "lenet5" not in name], indirect=True
 )
 def test_first_weights_are_those_of_the_paper(live):
     family = live.name.split()[0]

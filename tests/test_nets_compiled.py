@@ -13,7 +13,8 @@ from cnnbook.nets.vgg import TABLE, VGG
 
 # what the others consist of is in these
 REST = ("alexnet ungrouped", "zfnet wide", "vgg A", "vgg B", "vgg C", "vgg E")
-REST += ("googlenet 2014", "resnet 50 A", "cifar_resnet 20 B")
+REST += ("googlenet 2014", "googlenet torchvision", "resnet 50", "resnet 50 A")
+REST += ("cifar_resnet 20 B", "cifar_resnet 20 C")
 GRAPHS = [name for name in KINDS if name not in REST]
 
 
