@@ -212,7 +212,8 @@ def _receive(
                 start += file.write(piece)
                 if size and start > size:
                     raise WrongFile(f"sent more than {size:,} bytes")
-                if time.monotonic() - told > 0.2:
+                done = start == (end or size)  # which is told below
+                if not done and time.monotonic() - told > 0.2:
                     told = time.monotonic()
                     report(start, end or size)
     report(start, end or size or start)
