@@ -33,6 +33,7 @@ FLOORS = (
         "nets",
         "probes",
         "deconvnet",
+        "glyphs",
     },
     {"widgets", "figures", "claims", "lineage", "training"},
 )
