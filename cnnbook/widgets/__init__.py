@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cnnbook.widgets.anatomy_compare import AnatomyCompare
     from cnnbook.widgets.backprop_stepper import BackpropStepper
     from cnnbook.widgets.base import BookWidget
+    from cnnbook.widgets.bottleneck import Bottleneck
     from cnnbook.widgets.c3_connections import C3Connections
     from cnnbook.widgets.conv_explorer import ConvExplorer
     from cnnbook.widgets.ledger import Ledger
@@ -26,6 +27,7 @@ __all__ = [
     "AnatomyExplorer",
     "BackpropStepper",
     "BookWidget",
+    "Bottleneck",
     "C3Connections",
     "ConvExplorer",
     "Ledger",
@@ -39,6 +41,7 @@ _HOMES = {
     "AnatomyExplorer": "anatomy",
     "BackpropStepper": "backprop_stepper",
     "BookWidget": "base",
+    "Bottleneck": "bottleneck",
     "C3Connections": "c3_connections",
     "ConvExplorer": "conv_explorer",
     "Ledger": "ledger",
