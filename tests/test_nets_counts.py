@@ -11,6 +11,7 @@ from torch import nn
 
 from cnnbook import nets
 from cnnbook.anatomy import Anatomy, trace
+from cnnbook.nets.cifar_resnet import CifarResNet
 from cnnbook.nets.residual import BasicBlock, Bottleneck
 
 
@@ -343,6 +344,16 @@ def test_a_bottleneck_is_cheaper():
 )
 def test_the_networks_for_cifar(depth, expected):
     assert parameters(on_meta(nets.cifar_resnet, depth)) == expected
+
+
+def test_a_narrower_network_for_the_digits():
+    """Half the width: 8, 16 and 32 maps, and about a quarter of the layers."""
+    narrow = on_meta(CifarResNet, 56, in_channels=1, width=8)
+    widths = {conv.out_channels for conv in convolutions(narrow)}
+    assert widths == {8, 16, 32}
+    assert parameters(narrow) == 214_402
+    wide = on_meta(CifarResNet, 56, in_channels=1)
+    assert parameters(wide) > 3.9 * parameters(narrow)
 
 
 def test_option_a_costs_no_parameter():

@@ -20,7 +20,10 @@ from cnnbook.nets.residual import (
 
 
 class CifarResNet(nn.Module):
-    """Section 4.2: one convolution, three stages, the mean of each map."""
+    """Section 4.2: one convolution, three stages, the mean of each map.
+
+    *width* is the number of maps in the first stage; the paper's is 16.
+    """
 
     def __init__(
         self,
@@ -29,19 +32,20 @@ class CifarResNet(nn.Module):
         in_channels: int = 3,
         option: str = "A",
         preactivation: bool = False,
+        width: int = 16,
     ) -> None:
         super().__init__()
         count = (depth - 2) // 6
         block = PreActivationBlock if preactivation else BasicBlock
         block = partial(block, option=option)
         self.preactivation = preactivation
-        self.conv1 = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
-        self.stage1 = stage(block, 16, 16, count, stride=1)
-        self.stage2 = stage(block, 16, 32, count, stride=2)
-        self.stage3 = stage(block, 32, 64, count, stride=2)
+        self.conv1 = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
+        self.stage1 = stage(block, width, width, count, stride=1)
+        self.stage2 = stage(block, width, 2 * width, count, stride=2)
+        self.stage3 = stage(block, 2 * width, 4 * width, count, stride=2)
         # after conv1, or, with pre-activation, after the last sum
-        self.norm = nn.BatchNorm2d(64 if preactivation else 16)
-        self.fc = nn.Linear(64, num_classes)
+        self.norm = nn.BatchNorm2d(4 * width if preactivation else width)
+        self.fc = nn.Linear(4 * width, num_classes)
         he(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 3, 32, 32)
