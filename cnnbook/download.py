@@ -2,7 +2,7 @@
 
     path = download(
         ["https://one.example/cats.zip", "https://two.example/cats.zip"],
-        sha256="9f86d081…",
+        checksum="9f86d081…",
         name="cats/cats.zip",
     )
 
@@ -47,7 +47,7 @@ class WrongFile(ValueError):
 
 def download(
     urls: str | Sequence[str],
-    sha256: str,
+    checksum: str,
     name: str,
     folder: str | Path | None = None,
     size: int | None = None,
@@ -56,17 +56,18 @@ def download(
     """The path of the file *name* in the cache, fetched if need be.
 
     *urls* are tried in order, in several rounds with growing pauses.
-    *sha256* is the checksum: all 64 digits, or the first 8, as PyTorch writes
-    them into the names of its weights; eight guard against accidents, not
-    against malice.  *folder* stands for the cache folder.  *size*, in bytes,
+    *checksum* is the file's SHA-256: all 64 digits, or the first 8, as PyTorch
+    writes them into the names of its weights; or the 32 digits of its MD5, as
+    old data sets print it. Only the 64 guard against malice, all against
+    accidents.  *folder* stands for the cache folder.  *size*, in bytes,
     ends an answer that is too long.  *report* is told the name, the bytes so
     far and the bytes in all (None: unknown); unless given, one line counts
     them in a terminal or a notebook.
     """
     urls = [urls] if isinstance(urls, str) else list(urls)
-    _check(urls, sha256, name)
+    _check(urls, checksum, name)
     target = (Path(folder) if folder else cache_folder()) / name
-    if _matches(target, sha256):
+    if _matches(target, checksum):
         return target
     part, lock = _beside(target, ".part"), _beside(target, ".lock")
     try:
@@ -78,15 +79,15 @@ def download(
             f"({error.strerror}); set CNNBOOK_CACHE to one that can."
         ) from None
     with held:
-        if not _matches(target, sha256):  # unless another process has it
+        if not _matches(target, checksum):  # unless another process has it
             fetch = partial(
                 _fetch,
                 part=part,
-                sha256=sha256,
+                checksum=checksum,
                 size=size,
                 report=partial(report or _line, target.name),
             )
-            if not _matches(part, sha256):
+            if not _matches(part, checksum):
                 _try_in_turn(urls, fetch, target)
             os.replace(part, target)
             _beside(target, ".from").unlink(missing_ok=True)
@@ -103,7 +104,7 @@ def cache_folder() -> Path:
     return Path(caches).expanduser() / "cnnbook"
 
 
-def _check(urls: list[str], sha256: str, name: str) -> None:
+def _check(urls: list[str], checksum: str, name: str) -> None:
     if not urls:
         raise ValueError("There is no address to download from; give one.")
     for url in urls:
@@ -112,10 +113,11 @@ def _check(urls: list[str], sha256: str, name: str) -> None:
                 f"{url!r} is not an address to download from; it must begin "
                 "with https:// or http://."
             )
-    if not re.fullmatch("[0-9a-f]{8}|[0-9a-f]{64}", sha256):
+    if not re.fullmatch("[0-9a-f]{8}|[0-9a-f]{32}|[0-9a-f]{64}", checksum):
         raise ValueError(
-            f"{sha256!r} is not a checksum; give the 64 hexadecimal digits "
-            "of the file's SHA-256 in lower case, or the first 8."
+            f"{checksum!r} is not a checksum; give the 64 hexadecimal digits "
+            "of the file's SHA-256 in lower case, the first 8 of them, or the "
+            "32 of its MD5."
         )
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.name:
@@ -155,27 +157,27 @@ def _try_in_turn(
 
 
 def _fetch(
-    url: str, part: Path, sha256: str, size: int | None, report: Report
+    url: str, part: Path, checksum: str, size: int | None, report: Report
 ) -> None:
     """Bring *part* to its end from *url*, or raise what went wrong."""
     resumed = _length(part) > 0
     try:
         end = _receive(url, part, size, report)
-        got, found = _length(part), _sha256(part)
-        if found.startswith(sha256):  # whatever the headers said
+        got, found = _length(part), _digest(part, checksum)
+        if found.startswith(checksum):  # whatever the headers said
             return
         if end is not None and got < end:
             raise ConnectionError(f"cut off after {got:,} of {end:,} bytes")
         raise WrongFile(
-            f"sent another file, of {got:,} bytes with SHA-256 {found[:8]}… "
-            f"in place of {sha256[:8]}…"
+            f"sent another file, of {got:,} bytes with checksum {found[:8]}… "
+            f"in place of {checksum[:8]}…"
         )
     except WrongFile:
         part.unlink(missing_ok=True)
         if not resumed:
             raise
     # perhaps the part was of an older version: once more, from the start
-    _fetch(url, part, sha256, size, report)
+    _fetch(url, part, checksum, size, report)
 
 
 def _receive(
@@ -248,13 +250,15 @@ def _in_words(error: Exception) -> str:
     return " ".join(said.split()).replace(". ", ", ").rstrip(".")[:200]
 
 
-def _matches(path: Path, sha256: str) -> bool:
-    return path.is_file() and _sha256(path).startswith(sha256)
+def _matches(path: Path, checksum: str) -> bool:
+    return path.is_file() and _digest(path, checksum).startswith(checksum)
 
 
-def _sha256(path: Path) -> str:
+def _digest(path: Path, like: str) -> str:
+    """Return the file's checksum, of the kind that *like* is."""
+    kind = "md5" if len(like) == 32 else "sha256"
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, kind).hexdigest()
 
 
 def _length(path: Path) -> int:

@@ -397,10 +397,10 @@ def test_a_damaged_file_is_replaced(server, tmp_path):
         (no_http, "220 mail.example", 3),
         (redirect("/file"), "infinite loop", 5),
         (redirect("file:///etc/hosts"), "not allowed", 1),
-        (cut_without_length, "of 1,000 bytes with SHA-256", 1),
+        (cut_without_length, "of 1,000 bytes with checksum", 1),
         (
             rubbish,
-            "sent another file, of 56 bytes with SHA-256 "
+            "sent another file, of 56 bytes with checksum "
             f"{hashlib.sha256(RUBBISH).hexdigest()[:8]}… in place of "
             f"{SHA256[:8]}…",
             1,

@@ -31,7 +31,7 @@ def pretrained(name: str) -> nn.Module:
     file, factory, arguments = PUBLIC[name]
     path = download(
         f"{ADDRESS}{file}.pth",
-        sha256=file.split("-")[-1],
+        checksum=file.split("-")[-1],
         name=f"torchvision/{file}.pth",
     )
     state = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,4 +1,4 @@
-"""Data sets: the handwritten digits that travel with the book.
+"""The handwritten digits that travel with the book.
 
 The digits are 5,000 grey pictures of 20 by 20 pixels in one PNG file: 50 rows
 of 100, five rows a class.  Within each class the first 400 are for training
@@ -9,39 +9,20 @@ import hashlib
 import io
 from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 from torch.utils.data import TensorDataset
 
-DIGITS_FILE = Path(__file__).parent / "digits" / "digits.png"
+from cnnbook.data.pictures import Pictures
+
+DIGITS_FILE = Path(__file__).parents[1] / "digits" / "digits.png"
 DIGITS_SHA256 = (
     "60c917758ef97cc090f35cd8e293e4de691ef942847da0ff80dedab33d57c662"
 )
 CLASSES, PER_CLASS, TRAIN_PER_CLASS, SIDE = 10, 500, 400, 20
-
-
-class Digits(NamedTuple):
-    """The digits: pictures (N, 1, 20, 20) in [0, 1], labels (N,)."""
-
-    train_images: Tensor
-    train_labels: Tensor
-    test_images: Tensor
-    test_labels: Tensor
-
-
-def load(name: str) -> Digits:
-    """The data set called *name*, as tensors; ``"digits"`` is here."""
-    loaders = {"digits": _digits}
-    if name not in loaders:
-        known = ", ".join(repr(known) for known in loaders)
-        raise ValueError(
-            f"There is no data set called {name!r}; try one of: {known}."
-        )
-    return Digits(*(tensor.clone() for tensor in loaders[name]()))
 
 
 def digits(split: Literal["train", "test"] = "train") -> TensorDataset:
@@ -51,18 +32,23 @@ def digits(split: Literal["train", "test"] = "train") -> TensorDataset:
             f"There is no split called {split!r} in the digits; "
             "try 'train' or 'test'."
         )
-    everything = load("digits")
+    everything = _digits()
     if split == "train":
         return TensorDataset(everything.train_images, everything.train_labels)
     return TensorDataset(everything.test_images, everything.test_labels)
 
 
+def load_digits() -> Pictures:
+    """The digits, read once and handed out as copies."""
+    return Pictures(*(tensor.clone() for tensor in _digits()))
+
+
 @cache
-def _digits() -> Digits:
+def _digits() -> Pictures:
     return read_digits(DIGITS_FILE)
 
 
-def read_digits(path: str | Path) -> Digits:
+def read_digits(path: str | Path) -> Pictures:
     """Read the digits from the PNG file *path*, checking every byte."""
     sheet = _checked_picture(Path(path))
     rows = CLASSES * PER_CLASS // 100
@@ -72,7 +58,7 @@ def read_digits(path: str | Path) -> Digits:
     labels = torch.arange(CLASSES).repeat_interleave(PER_CLASS)
     labels = labels.reshape(CLASSES, PER_CLASS)
     first, last = slice(0, TRAIN_PER_CLASS), slice(TRAIN_PER_CLASS, None)
-    return Digits(
+    return Pictures(
         images[:, first].flatten(0, 1),
         labels[:, first].flatten(),
         images[:, last].flatten(0, 1),
