@@ -3,10 +3,11 @@
     OMP_NUM_THREADS=1 python benchmarks/alexnet_small.py
 
 writes results/alexnet-small.json; a quarter of an hour on one core.  It trains
-half of `nets.small_alexnet()` with the paper's recipe, 21 times; averages the
-answers of five and of seven such networks; and changes one part at a time:
-dropout, the overlap of the poolings, random crops, local normalisation.  The
-others go without the last, which nearly doubles the time.
+`nets.small_alexnet()` with dense layers of half the width, 21 times, with the
+paper's optimiser; averages the answers of five and of seven such networks; and
+changes one part at a time: dropout, the overlap of the poolings, random crops,
+local normalisation.  The others go without the last, which nearly doubles the
+time.
 """
 
 import json
@@ -36,9 +37,10 @@ SIDE, SPARE = 23, 4
 """The network reads 23 pixels; a digit's picture has 27, so 25 crops."""
 
 RECIPE = {
-    "net": "half the width of nets.small_alexnet(): 12-32-48-48-32 maps, "
-    "128-128-10 units, 23 by 23 pixels, so that poolings of 2 by 2 and of "
-    "3 by 3 give the same sizes; first weights after He; no normalisation",
+    "net": "nets.small_alexnet() with dense layers of half the width: "
+    "12-32-48-48-32 maps, 128-128-10 units, 23 by 23 pixels, so that "
+    "poolings of 2 by 2 and of 3 by 3 give the same sizes; first weights "
+    "after He; no normalisation",
     "input": "the digit padded from 20 to 27 pixels, a random crop of 23 by "
     "23 at every pass, the middle one at test time; no reflections",
     "optimiser": "SGD, momentum 0.9, weight decay 0.0005, batches of 32, "
@@ -59,7 +61,7 @@ class Shrink(nn.Module):
 
 
 class HalfAlexNet(AlexNet):
-    """Half of the small sibling, with parts to change."""
+    """The small sibling with halved dense layers, and parts to change."""
 
     sides = (23, 30)
 

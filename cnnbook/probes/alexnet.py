@@ -24,6 +24,19 @@ def conv2(groups: int) -> tuple[int, int]:
     )
 
 
+# Question 2: a larger photograph, layer by layer
+
+
+def sides(photograph: int, padding: int = 2) -> list[int]:
+    """Sides after conv1, pool1, pool2 and pool5; without padding, all bare."""
+    conv1 = output_size(photograph, 11, 4, rounding="floor")
+    pool1 = output_size(conv1, 3, 2, rounding="floor")
+    conv2 = output_size(pool1, 5, padding=padding)
+    pool2 = output_size(conv2, 3, 2, rounding="floor")
+    conv5 = pool2 if padding else pool2 - 6
+    return [conv1, pool1, pool2, output_size(conv5, 3, 2, rounding="floor")]
+
+
 # Question 3: where local response normalisation answers most
 
 
@@ -57,6 +70,27 @@ def of_mean(x: Tensor) -> Tensor:
 def with_one(x: Tensor) -> Tensor:
     """Wrong: torch's k."""
     return normalise(x, k=1)
+
+
+def last_left_out(x: Tensor) -> Tensor:
+    """Wrong: Python's `range` stops before its end, so one map is missing."""
+    out = torch.empty_like(x)
+    for i in range(x.shape[1]):
+        near = x[:, max(0, i - 2) : min(x.shape[1] - 1, i + 2)]
+        out[:, i] = x[:, i] / (2 + 1e-4 * near.square().sum(1)) ** 0.75
+    return out
+
+
+def without_squares(x: Tensor) -> Tensor:
+    """Wrong: the neighbours are added up as they are."""
+    padded = F.pad(x, (0, 0, 0, 0, 2, 2))
+    total = sum(padded[:, i : i + x.shape[1]] for i in range(5))
+    return x / (2 + 1e-4 * total) ** 0.75
+
+
+def multiplied(x: Tensor) -> Tensor:
+    """Wrong: the term multiplies where it should divide."""
+    return x * (x / normalise(x))
 
 
 def of_square_root(x: Tensor) -> Tensor:
@@ -137,12 +171,22 @@ def uphill(w: Tensor, v: Tensor, g: Tensor, rate: float) -> Pair:
     return w - new, new
 
 
+def decay_away(w: Tensor, v: Tensor, g: Tensor, rate: float) -> Pair:
+    """Wrong: the decay pushes the weights away from zero."""
+    v = 0.9 * v + 0.0005 * rate * w - rate * g
+    return w + v, v
+
+
+def swapped(w: Tensor, v: Tensor, g: Tensor, rate: float) -> Pair:
+    """Wrong: the new v comes first."""
+    new = step(w, v, g, rate)
+    return new[1], new[0]
+
+
 def no_memory(w: Tensor, v: Tensor, g: Tensor, rate: float) -> Pair:
     """Wrong: the last step is forgotten."""
     return step(w, torch.zeros_like(v), g, rate)
 
-
-PLACES = output_size(256, 227)
 
 QUESTIONS = (
     Question(
@@ -164,6 +208,10 @@ QUESTIONS = (
                 "that is what one card holds and does; there are four.",
             ),
             (
+                (conv2(4)[0], conv2(4)[0] * 27 * 27),
+                "a bias is added, not multiplied: it is no MAC.",
+            ),
+            (
                 (conv2(4)[0], 25 * 24 * 256),
                 "each weight works at each of the 27 × 27 places.",
             ),
@@ -171,17 +219,23 @@ QUESTIONS = (
     ),
     Question(
         id="alexnet.q2",
-        title="crops of 227 from 256",
-        reference=2 * PLACES**2,
+        title="photographs of 259",
+        reference=sides(259),
         hints=(
+            (sides(259, padding=0), "that is the unpadded network."),
+            (sides(227), "that is for 227 × 227."),
             (
-                2 * (PLACES - 1) ** 2,
-                "count the places, not the shifts: one more along each side.",
+                [62, 30, 14, 6],
+                "divide by the stride, then add the first place.",
             ),
-            (PLACES**2, "the mirror images are missing."),
-            ((PLACES - 1) ** 2, "count the places, not the shifts."),
-            (2 * PLACES, "the crop moves along both sides."),
-            (2 * output_size(256, 224) ** 2, "that is for 224 × 224."),
+            (
+                [63, 32, 16, 8],
+                "the poolings' windows are 3 × 3 and have no padding.",
+            ),
+            (
+                [249, 124, 61, 30],
+                "conv1 has stride 4: its windows start 4 pixels apart.",
+            ),
         ),
     ),
     Question(
@@ -216,6 +270,12 @@ QUESTIONS = (
         hints=(
             (of_mean, "the sum of the squares, not their mean."),
             (with_one, "k is 2 in the paper; 1 is torch's own."),
+            (
+                last_left_out,
+                "the sum includes its upper end; Python's range does not.",
+            ),
+            (without_squares, "the neighbours' squares are summed."),
+            (multiplied, "the term in brackets divides."),
             (of_square_root, "the exponent is 0.75."),
             (without_exponent, "the exponent 0.75 is missing."),
             (
@@ -249,6 +309,8 @@ QUESTIONS = (
                 "that is torch's order; the paper's v has the rate in it.",
             ),
             (uphill, "v points downhill already: add it."),
+            (decay_away, "the decay pulls towards zero: minus."),
+            (swapped, "return w first, then v."),
             (no_memory, "nine tenths of the last v stay."),
         ),
     ),

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cnnbook import nets
 from cnnbook.probes import alexnet as probes
 
 
@@ -15,10 +16,18 @@ def live_conv2():
     return sum(p.numel() for p in layer.parameters()), macs
 
 
-def all_crops():
-    """The places counted by cutting."""
-    starts = [top for top in range(256) if top + 227 <= 256]
-    return len(starts) ** 2 * 2
+def traced_sides():
+    """The sides read off the live layers, up to the one that refuses."""
+    with torch.device("meta"):
+        net = nets.alexnet("2012").eval()
+        x = torch.empty(1, 3, 259, 259)
+    found = []
+    for name, layer in net.named_children():
+        if name == "fc6":
+            return found
+        x = layer(x)
+        if name in ("conv1", "pool1", "pool2", "pool5"):
+            found.append(x.shape[-1])
 
 
 def searched():
@@ -77,7 +86,7 @@ def with_torch(w, v, g, rate):
 
 RIGHT = {
     "alexnet.q1": [(153_856, 111_974_400), live_conv2()],
-    "alexnet.q2": [1800, all_crops()],
+    "alexnet.q2": [(63, 31, 15, 7), traced_sides()],
     "alexnet.q3": [(200, 52.17), (200.0, 52.169), searched()],
     "alexnet.q4": [as_in_the_chapter, a_band, a_loop],
     "alexnet.q5": [step_of_the_chapter, with_torch],
@@ -89,14 +98,15 @@ WRONG = {
         ((307_456, 223_948_800), "two cards"),
         ((153_600, 111_974_400), "biases are missing"),
         ((38_464, 27_993_600), "there are four"),
+        ((153_856, 112_161_024), "no MAC"),
         ((153_856, 153_600), "each of the 27 × 27 places"),
     ],
     "alexnet.q2": [
-        (1682, "not the shifts"),
-        (900, "mirror images"),
-        (841, "not the shifts"),
-        (60, "both sides"),
-        (2178, "224 × 224"),
+        ((63, 31, 13, 3), "unpadded network"),
+        ((55, 27, 13, 6), "227 × 227"),
+        ((62, 30, 14, 6), "add the first place"),
+        ((63, 32, 16, 8), "have no padding"),
+        ((249, 124, 61, 30), "stride 4"),
     ],
     "alexnet.q3": [
         ((447.2136, 116.654), "not divided by five"),
@@ -108,6 +118,9 @@ WRONG = {
     "alexnet.q4": [
         (probes.of_mean, "not their mean"),
         (probes.with_one, "torch's own"),
+        (probes.last_left_out, "includes its upper end"),
+        (probes.without_squares, "squares are summed"),
+        (probes.multiplied, "divides"),
         (probes.of_square_root, "exponent is 0.75"),
         (probes.without_exponent, "exponent 0.75 is missing"),
         (probes.around, "wrap around"),
@@ -121,6 +134,8 @@ WRONG = {
         (probes.no_decay, "0.0005, is missing"),
         (probes.as_in_torch, "torch's order"),
         (probes.uphill, "downhill already"),
+        (probes.decay_away, "towards zero"),
+        (probes.swapped, "w first"),
         (probes.no_memory, "nine tenths"),
     ],
 }
