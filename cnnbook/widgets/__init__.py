@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cnnbook.widgets.bottleneck import Bottleneck
     from cnnbook.widgets.c3_connections import C3Connections
     from cnnbook.widgets.conv_explorer import ConvExplorer
+    from cnnbook.widgets.imagenet_years import ImageNetYears
     from cnnbook.widgets.ledger import Ledger
     from cnnbook.widgets.memory_budget import MemoryBudget
     from cnnbook.widgets.neuron_viewer import NeuronViewer
@@ -30,6 +31,7 @@ __all__ = [
     "Bottleneck",
     "C3Connections",
     "ConvExplorer",
+    "ImageNetYears",
     "Ledger",
     "MemoryBudget",
     "NeuronViewer",
@@ -44,6 +46,7 @@ _HOMES = {
     "Bottleneck": "bottleneck",
     "C3Connections": "c3_connections",
     "ConvExplorer": "conv_explorer",
+    "ImageNetYears": "imagenet_years",
     "Ledger": "ledger",
     "MemoryBudget": "memory_budget",
     "NeuronViewer": "neuron_viewer",
