@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cnnbook.widgets.c3_connections import C3Connections
     from cnnbook.widgets.conv_explorer import ConvExplorer
     from cnnbook.widgets.imagenet_years import ImageNetYears
+    from cnnbook.widgets.inception_module import InceptionModule
     from cnnbook.widgets.ledger import Ledger
     from cnnbook.widgets.memory_budget import MemoryBudget
     from cnnbook.widgets.neuron_viewer import NeuronViewer
@@ -32,6 +33,7 @@ __all__ = [
     "C3Connections",
     "ConvExplorer",
     "ImageNetYears",
+    "InceptionModule",
     "Ledger",
     "MemoryBudget",
     "NeuronViewer",
@@ -47,6 +49,7 @@ _HOMES = {
     "C3Connections": "c3_connections",
     "ConvExplorer": "conv_explorer",
     "ImageNetYears": "imagenet_years",
+    "InceptionModule": "inception_module",
     "Ledger": "ledger",
     "MemoryBudget": "memory_budget",
     "NeuronViewer": "neuron_viewer",
