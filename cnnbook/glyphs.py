@@ -8,6 +8,7 @@ they are 20 by 20 pixels in [0, 1], ink 1 on paper 0.
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -26,6 +27,10 @@ FACES = (
     *(f"STIXGeneral{style}" for style in ("", "Bol", "Italic", "BolIta")),
     *(f"cm{style}10" for style in ("r", "b", "ti", "ss", "tt")),
 )
+
+
+# of 32 bits, whatever the default is
+_uniform = partial(torch.rand, dtype=torch.float32)
 
 
 def printed(
@@ -65,17 +70,17 @@ def stripes(count: int = 200, seed: int = 0) -> tuple[Tensor, Tensor]:
     labels = torch.arange(10).repeat_interleave(count)
 
     def between(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(
-            len(labels), 1, 1, generator=generator
-        )
+        shape = len(labels), 1, 1
+        return low + (high - low) * _uniform(*shape, generator=generator)
 
-    angle = math.pi / 5 * (labels // 2)[:, None, None] + between(-0.2, 0.2)
-    width = (3 + 3 * (labels % 2))[:, None, None] * between(-0.2, 0.2).exp()
+    kinds = labels[:, None, None].float()
+    angle = math.pi / 5 * (kinds // 2) + between(-0.2, 0.2)
+    width = (3 + 3 * (kinds % 2)) * between(-0.2, 0.2).exp()
     right = torch.arange(SIDE)[None, None, :]
     down = torch.arange(SIDE)[None, :, None]
     along = right * angle.cos() + down * angle.sin()
     wave = torch.sin(2 * math.pi * (along / width + between(0, 1)))
-    noise = torch.randn(wave.shape, generator=generator)
+    noise = torch.randn(wave.shape, generator=generator, dtype=torch.float32)
     images = 0.5 + between(0.2, 0.5) * wave + 0.1 * noise
     return images.clamp(0, 1)[:, None], labels
 
@@ -94,7 +99,7 @@ def _plate(character: str, face: str) -> Tensor:
     ink = ink.resize([max(1, round(side * scale)) for side in ink.size])
     plate = Image.new("L", (SIDE * FINER, SIDE * FINER))
     plate.paste(ink, [(SIDE * FINER - side) // 2 for side in ink.size])
-    return torch.from_numpy(np.asarray(plate).copy())[None] / 255
+    return torch.from_numpy(np.asarray(plate, np.float32) / 255)[None]
 
 
 def _thicken(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -113,7 +118,8 @@ def _bend(images: Tensor, generator: torch.Generator) -> Tensor:
     """Turn, shear, stretch and shift at random, and average to 20 by 20."""
 
     def between(limit: float) -> Tensor:
-        return limit * (2 * torch.rand(len(images), generator=generator) - 1)
+        shares = _uniform(len(images), generator=generator)
+        return limit * (2 * shares - 1)
 
     angle, shear = between(math.radians(10)), between(0.15)
     width, height = between(0.12).exp(), between(0.12).exp()
