@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from cnnbook.widgets.bottleneck import Bottleneck
     from cnnbook.widgets.c3_connections import C3Connections
     from cnnbook.widgets.conv_explorer import ConvExplorer
+    from cnnbook.widgets.depth_explorer import DepthExplorer
     from cnnbook.widgets.imagenet_years import ImageNetYears
     from cnnbook.widgets.inception_module import InceptionModule
     from cnnbook.widgets.ledger import Ledger
     from cnnbook.widgets.memory_budget import MemoryBudget
     from cnnbook.widgets.neuron_viewer import NeuronViewer
     from cnnbook.widgets.receptive_field import ReceptiveFieldExplorer
+    from cnnbook.widgets.transfer_grid import TransferGrid
 
 __all__ = [
     "AnatomyCompare",
@@ -32,12 +34,14 @@ __all__ = [
     "Bottleneck",
     "C3Connections",
     "ConvExplorer",
+    "DepthExplorer",
     "ImageNetYears",
     "InceptionModule",
     "Ledger",
     "MemoryBudget",
     "NeuronViewer",
     "ReceptiveFieldExplorer",
+    "TransferGrid",
 ]
 
 _HOMES = {
@@ -48,12 +52,14 @@ _HOMES = {
     "Bottleneck": "bottleneck",
     "C3Connections": "c3_connections",
     "ConvExplorer": "conv_explorer",
+    "DepthExplorer": "depth_explorer",
     "ImageNetYears": "imagenet_years",
     "InceptionModule": "inception_module",
     "Ledger": "ledger",
     "MemoryBudget": "memory_budget",
     "NeuronViewer": "neuron_viewer",
     "ReceptiveFieldExplorer": "receptive_field",
+    "TransferGrid": "transfer_grid",
 }
 
 
