@@ -96,7 +96,8 @@ class OneTowerAlexNet(nn.Module):
     """The one that torchvision ships, after Krizhevsky's paper of 2014.
 
     A. Krizhevsky, "One weird trick for parallelizing convolutional neural
-    networks", arXiv:1404.5997: one tower, fewer filters, no normalisation.
+    networks", arXiv:1404.5997: one tower, fewer filters.  torchvision leaves
+    out the normalisation, which Krizhevsky's own configuration has.
     """
 
     sides = (223, 254)
