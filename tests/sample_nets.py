@@ -1,41 +1,10 @@
-"""Small and well-known networks that tests and benchmarks trace."""
+"""Small networks that tests trace and draw."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-
-def vgg16(classes: int = 1000) -> nn.Sequential:
-    """VGG-16, configuration D: 13 convolutions, 3 dense layers."""
-    parts: list[nn.Module] = []
-    channels = 3
-    for repeats, width in ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)):
-        for _ in range(repeats):
-            parts += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(True)]
-            channels = width
-        parts.append(nn.MaxPool2d(2))
-    head = [
-        *(nn.Linear(512 * 7 * 7, 4096), nn.ReLU(True), nn.Dropout()),
-        *(nn.Linear(4096, 4096), nn.ReLU(True), nn.Dropout()),
-        nn.Linear(4096, classes),
-    ]
-    return nn.Sequential(*parts, nn.Flatten(), *head)
-
-
-def alexnet_features() -> nn.Sequential:
-    """AlexNet's five convolutions, in one tower, for 224 pixels."""
-    return nn.Sequential(
-        nn.Conv2d(3, 96, 11, 4, 2),
-        nn.MaxPool2d(3, 2),
-        nn.Conv2d(96, 256, 5, padding=2),
-        nn.MaxPool2d(3, 2),
-        nn.Conv2d(256, 384, 3, padding=1),
-        nn.Conv2d(384, 384, 3, padding=1),
-        nn.Conv2d(384, 256, 3, padding=1),
-        nn.MaxPool2d(3, 2),
-    )
 
 
 def unit(channels: int, width: int, size: int, stride: int = 1) -> list:
@@ -48,48 +17,20 @@ def unit(channels: int, width: int, size: int, stride: int = 1) -> list:
 
 
 class Residual(nn.Module):
-    """A basic or a bottleneck block, with a projection where needed."""
+    """A block of two convolutions, with a projection where needed."""
 
-    def __init__(
-        self, channels: int, width: int, stride: int, bottleneck: bool
-    ) -> None:
+    def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__()
-        out = 4 * width if bottleneck else width
-        if bottleneck:
-            self.branch = nn.Sequential(
-                *(*unit(channels, width, 1, stride), nn.ReLU()),
-                *(*unit(width, width, 3), nn.ReLU()),
-                *unit(width, out, 1),
-            )
-        else:
-            self.branch = nn.Sequential(
-                *(*unit(channels, width, 3, stride), nn.ReLU()),
-                *unit(width, width, 3),
-            )
+        self.branch = nn.Sequential(
+            *(*unit(channels, width, 3, stride), nn.ReLU()),
+            *unit(width, width, 3),
+        )
         self.shortcut = nn.Sequential()
-        if stride > 1 or channels != out:
-            self.shortcut = nn.Sequential(*unit(channels, out, 1, stride))
+        if stride > 1 or channels != width:
+            self.shortcut = nn.Sequential(*unit(channels, width, 1, stride))
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.branch(x) + self.shortcut(x))
-
-
-def resnet(blocks: tuple[int, ...], bottleneck: bool) -> nn.Sequential:
-    """ResNet-18 is (2, 2, 2, 2), False; ResNet-50 is (3, 4, 6, 3), True."""
-    channels, parts = 64, []
-    for stage, count in enumerate(blocks):
-        width = 64 * 2**stage
-        for i in range(count):
-            stride = 2 if stage and not i else 1
-            parts.append(Residual(channels, width, stride, bottleneck))
-            channels = 4 * width if bottleneck else width
-    return nn.Sequential(
-        nn.Sequential(*(*unit(3, 64, 7, 2), nn.ReLU()), nn.MaxPool2d(3, 2, 1)),
-        nn.Sequential(*parts),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(channels, 1000),
-    )
 
 
 class TinyResidual(nn.Module):
@@ -98,8 +39,8 @@ class TinyResidual(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, 8, 3, padding=1)
-        self.plain = Residual(8, 8, 1, bottleneck=False)
-        self.down = Residual(8, 16, 2, bottleneck=False)
+        self.plain = Residual(8, 8, 1)
+        self.down = Residual(8, 16, 2)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.head = nn.Linear(16, 10)
 
