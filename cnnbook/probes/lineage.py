@@ -280,11 +280,11 @@ QUESTIONS = (
     ),
     Question(
         id="lineage.q5",
-        title="from which batch on fc6 computes",
+        title="when fc6 stops waiting",
         reference=16,
         hints=(
-            (4, "a weight is four bytes."),
-            (64, "divide by the reading speed in weights, not in bytes."),
+            (4, "that is for weights of one byte; these have four."),
+            (64, "each weight is four bytes, once."),
             (1, "at one image it waits for its weights."),
             (
                 37_748_736,

@@ -87,7 +87,7 @@ RIGHT = {
     "lineage.q2": [as_in_the_chapter, by_hand],
     "lineage.q3": [upsets_in_the_chapter, upsets_with_tensors],
     "lineage.q4": [join_in_the_chapter, join_by_asking],
-    "lineage.q5": [16, 4 / 10e9 * 40e9],
+    "lineage.q5": [16, 4 * 4.0],
 }
 # each with words from the hint that it must get
 WRONG = {
@@ -117,8 +117,8 @@ WRONG = {
         (not_joined, "one nn.Conv2d without groups"),
     ],
     "lineage.q5": [
-        (4, "four bytes"),
-        (64, "in weights"),
+        (4, "of one byte"),
+        (64, "four bytes, once"),
         (1, "waits for its weights"),
         (37_748_736, "falls out"),
     ],
