@@ -3,10 +3,11 @@
     OMP_NUM_THREADS=1 python benchmarks/nin_digits.py
     python benchmarks/nin_digits.py heads    # this part anew, no other
 
-takes half an hour on one core, and has three parts.  `last_relu` trains the
-small Network in Network with and without the ReLU behind its class maps, and
-counts the classes whose map nothing lights.  `heads` ends the same layers in
-three ways, learns from few digits and from many, and moves the test digits.
+takes a quarter of an hour on one core, and has three parts.  `last_relu`
+trains the small Network in Network with and without the ReLU behind its class
+maps, and counts the classes whose map nothing lights.  `heads` ends the same
+layers in three ways, learns from few digits and from many, and moves the test
+digits.
 `necks` squeezes the maps before the last window through fewer maps: by
 training so, and by cutting a trained layer to its largest singular values.
 """
@@ -16,6 +17,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -24,12 +26,15 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lenet_digits import processor
 from torch import Tensor, nn
 
-from cnnbook import data, nets, training
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 
-RESULT = Path(__file__).parents[1] / "results" / "nin-digits.json"
+from benchmarks.lenet_digits import processor  # noqa: E402
+from cnnbook import data, nets, training  # noqa: E402
+
+RESULT = ROOT / "results" / "nin-digits.json"
 DIGITS = data.load("digits")
 LABELS, TEST_LABELS = DIGITS.train_labels, DIGITS.test_labels
 IMAGES = training.prepare(DIGITS.train_images)
