@@ -45,7 +45,7 @@ def drawn() -> list[dict]:
             {
                 "digit": str(rng.randrange(1000)),
                 "label": rng.randrange(10),
-                "value": f"{rng.uniform(0, 99):.1f}",
+                "value": f"{rng.uniform(0, 99):.2f}",
                 "box": box,
                 "worst": [rng.randrange(32), rng.randrange(32),
                           rng.randint(0, 100)],
@@ -70,6 +70,12 @@ def drawn() -> list[dict]:
                 "data": world,
                 "unit": rng.choice(nv.units(world)),
                 "digit": signs(side**2),
+                "packed": nv.pack(
+                    "".join(
+                        sign * rng.choice([1, 2, 3, 22, 23, 24, 90])
+                        for sign in signs(9)
+                    )
+                ),
                 "left": signs((side // step) ** 2),
             }
         )
@@ -77,6 +83,7 @@ def drawn() -> list[dict]:
 
 
 TWINS = {
+    "nvUnpack": (nv.unpack, lambda c: [c["packed"]]),
     "nvCut": (
         nv.cut,
         lambda c: [
@@ -86,6 +93,7 @@ TWINS = {
         ],
     ),
     "nvGrey": (nv.grey, lambda c: [c["digit"]]),
+    "nvSigned": (nv.signed, lambda c: [c["digit"], c["digit"][::-1]]),
     "nvHeat": (
         nv.heat,
         lambda c: [
@@ -132,8 +140,11 @@ def test_both_languages_agree(name):
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
+        ("nvUnpack", "charCodeAt(0) - 99", "charCodeAt(0) - 98"),
         ("nvCut", "r < row + height", "r <= row"),
         ("nvGrey", "Math.floor((255 *", "Math.round((255 *"),
+        ("nvSigned", "level > 0", "level < 0"),
+        ("nvSigned", "255 - 5 *", "255 - 4 *"),
         ("nvHeat", "shade) / (2 * nvTop)", "shade) / nvTop"),
         ("nvHeat", "at % side) / step", "at % side) / side"),
         ("nvSentence", "label === 8", "label === 1"),
@@ -155,6 +166,7 @@ def recorded() -> dict:
 
 def far(text: str, other: str) -> int:
     """The largest difference of two pictures, in levels."""
+    text, other = nv.unpack(text), nv.unpack(other)
     assert len(text) == len(other)
     return max(
         abs(int(a, 16) - int(b, 16)) for a, b in zip(text, other, strict=True)
@@ -181,7 +193,7 @@ def test_the_record_is_what_the_stored_net_sees():
             for key in ("digit", "label", "box"):
                 assert one[key] == other[key]
             assert float(one["value"]) == pytest.approx(
-                float(other["value"]), abs=0.11
+                float(other["value"]), abs=0.011
             )
             assert far(one["picture"], other["picture"]) <= 1
             assert far(one["left"], other["left"]) <= 1
@@ -202,18 +214,34 @@ def test_the_record_adds_up():
             assert values == sorted(values, reverse=True) and values[-1] > 0
             for one in unit["seen"]:
                 _, _, height, width = one["box"]
-                assert len(one["picture"]) == height * width
+                assert len(nv.unpack(one["picture"])) == height * width
                 assert max(height, width) <= layer["field"]
-                assert len(one["left"]) == 16**2
+                assert len(nv.unpack(one["left"])) == 16**2
                 seen_digits.add(one["digit"])
     assert seen_digits == set(recorded()["digits"])
-    assert nv.DIGITS_FILE.stat().st_size <= 110_000
+    assert nv.DIGITS_FILE.stat().st_size <= 50_000
+    digits = map(nv.unpack, recorded()["digits"].values())
+    assert {len(digit) for digit in digits} == {32**2}
+
+
+def test_packed_pictures_come_back():
+    assert nv.pack("0000") == "0g" and nv.pack("770") == "770"
+    assert nv.pack("e" * 23) == "ez" and nv.pack("e" * 26) == "ezef"
+    for case in drawn():
+        assert nv.unpack(nv.pack(case["digit"])) == case["digit"]
+        assert nv.pack(nv.unpack(case["packed"])) == case["packed"]
 
 
 def test_encode_keeps_the_middle_in_the_middle():
     picture = torch.tensor([-2.0, -1.1, 0, 1.2, 2, 9])
     assert nv.encode(picture, -2, 2) == "037bee"
     assert nv.grey("07e") == [255, 128, 0]
+
+
+def test_what_says_more_is_purple_and_what_says_less_orange():
+    assert nv.signed("7", "0") == [[255, 255, 255]]
+    assert nv.signed("7", "e") == [[185, 185, 185]]  # the faint digit
+    assert nv.signed("e0", "0e") == [list(nv.MORE), list(nv.LESS)]
 
 
 def test_heat_is_white_where_nothing_is_lost():
@@ -316,15 +344,18 @@ def test_by_mouse(show):
     assert words.text_content() == nv.sentence(recorded(), "conv3.41")
     _, unit = nv.find(recorded(), "conv3.41")
     one = unit["seen"][0]
-    digit = recorded()["digits"][one["digit"]]
+    digit = nv.unpack(recorded()["digits"][one["digit"]])
+    picture, left = nv.unpack(one["picture"]), nv.unpack(one["left"])
     expected = {
         0: [g for g in nv.grey(digit) for _ in range(3)],
         1: [g for g in nv.grey(nv.cut(digit, 32, one["box"])) for _ in "rgb"],
-        2: [g for g in nv.grey(one["picture"]) for _ in "rgb"],
-        3: [
+        2: [
             value
-            for colour in nv.heat(one["left"], digit, 32, 2)
+            for colour in nv.signed(picture, nv.cut(digit, 32, one["box"]))
             for value in colour
+        ],
+        3: [
+            value for colour in nv.heat(left, digit, 32, 2) for value in colour
         ],
     }
     for place, colours in expected.items():

@@ -56,6 +56,13 @@ def rounded_down(period: float, stride: int) -> float:
     return stride / rest if rest > 1e-12 else math.inf
 
 
+def signed(period: float, stride: int) -> float:
+    """Wrong: lets a wave that turns backwards have a negative period."""
+    turns = stride / period
+    rest = turns - round(turns)
+    return stride / rest if abs(rest) > 1e-12 else math.inf
+
+
 # Question 4: filters that dominate
 
 
@@ -90,6 +97,24 @@ def as_one(weight: Tensor, radius: float) -> Tensor:
     """Wrong: one RMS for the whole layer."""
     rms = weight.square().mean().sqrt()
     return weight * (radius / rms).clamp(max=1)
+
+
+def without_root(weight: Tensor, radius: float) -> Tensor:
+    """Wrong: the mean square, its root forgotten."""
+    mean = weight.square().mean(dim=(1, 2, 3), keepdim=True)
+    return weight * (radius / mean).clamp(max=1)
+
+
+def kernel_by_kernel(weight: Tensor, radius: float) -> Tensor:
+    """Wrong: an RMS for each kernel of a filter."""
+    rms = weight.square().mean(dim=(2, 3), keepdim=True).sqrt()
+    return weight * (radius / rms).clamp(max=1)
+
+
+def about_the_mean(weight: Tensor, radius: float) -> Tensor:
+    """Wrong: the standard deviation."""
+    std = weight.std(dim=(1, 2, 3), keepdim=True)
+    return weight * (radius / std).clamp(max=1)
 
 
 def cut_off(weight: Tensor, radius: float) -> Tensor:
@@ -136,6 +161,25 @@ def always_masked(z: Tensor, g: Tensor, rule: str) -> Tensor:
     return back(z, g, "guided" if rule == "deconvnet" else rule)
 
 
+def never_the_sign(z: Tensor, g: Tensor, rule: str) -> Tensor:
+    """Wrong: the gradient, whatever the rule."""
+    return back(z, g, "gradient")
+
+
+def input_rectified(z: Tensor, g: Tensor, rule: str) -> Tensor:
+    """Wrong: the deconvnet rectifies the input, not the signal."""
+    return z.relu() if rule == "deconvnet" else back(z, g, rule)
+
+
+def times_the_input(z: Tensor, g: Tensor, rule: str) -> Tensor:
+    """Wrong: the input itself where its sign is meant."""
+    return (
+        back(z, g, rule)
+        if rule == "deconvnet"
+        else (back(z, g, rule) * z.relu())
+    )
+
+
 QUESTIONS = (
     Question(
         id="zfnet.q1",
@@ -157,6 +201,12 @@ QUESTIONS = (
                 "a filter has 3 · 3 weights for each map it reads.",
             ),
             (WIDENED, "that is the widened layer; take AlexNet's away."),
+            (
+                WIDENED - conv_parameters(192, 256, 3, bias=False),
+                "without towers AlexNet's filters read all 384 maps.",
+            ),
+            (3_800_000, "to the last weight, please: that one is rounded."),
+            (3_830_000, "to the last weight, please: that one is rounded."),
         ),
     ),
     Question(
@@ -188,6 +238,15 @@ QUESTIONS = (
                 (110**2 * 14_112, 55**2 * 34_848),
                 "the two are right, in the other order.",
             ),
+            (
+                (55**2 * (34_848 + 96), 110**2 * (14_112 + 96)),
+                "a bias is added, not multiplied: leave the biases out.",
+            ),
+            (
+                (55**2 * 96, 110**2 * 96),
+                "these are the outputs; each takes as many multiplications "
+                "as its filter has weights.",
+            ),
         ),
     ),
     Question(
@@ -216,6 +275,10 @@ QUESTIONS = (
                 "take the nearest whole number of turns, not the one below: "
                 "a wave may also turn backwards.",
             ),
+            (
+                signed,
+                "a cosine does not mind the sign, and a period has none.",
+            ),
         ),
     ),
     Question(
@@ -227,6 +290,15 @@ QUESTIONS = (
             (by_length, "the RMS is the root of the mean, not of the sum."),
             (all_of_them, "a filter below the radius stays as it is."),
             (as_one, "each filter has an RMS of its own."),
+            (without_root, "the R of RMS is the root of the mean square."),
+            (
+                kernel_by_kernel,
+                "a filter goes through all its maps: one RMS for the whole.",
+            ),
+            (
+                about_the_mean,
+                "the RMS takes no mean away; that is the standard deviation.",
+            ),
             (
                 cut_off,
                 "the filter is scaled as a whole and keeps its pattern; no "
@@ -253,6 +325,20 @@ QUESTIONS = (
             (
                 always_masked,
                 "the deconvnet forgets what had fired; only guided asks both.",
+            ),
+            (
+                never_the_sign,
+                "that is right for the gradient; the other two also let no "
+                "negative signal through.",
+            ),
+            (
+                input_rectified,
+                "the deconvnet rectifies the signal g, not the input z.",
+            ),
+            (
+                times_the_input,
+                "whether the unit fired is 0 or 1: multiply by z > 0, not "
+                "by z.",
             ),
         ),
     ),

@@ -3,7 +3,7 @@
 Everything is computed beforehand by `look`; what the book's own net saw
 stands in ``digits.json`` (``benchmarks/zfnet_digits.py`` makes it).  A picture
 is a text with a sign for each pixel, row after row: a hexadecimal digit from
-0 to e, of which 7 is the middle.
+0 to e, of which 7 is the middle.  In the file its runs are packed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import base64
 import html
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,10 +31,17 @@ TOP = 14
 PAPER, INK = -0.1, 1.175
 """What `cnnbook.training.prepare` makes of white and of black."""
 
+FULL = 0.6
+"""The share of a picture's strongest signal that has the full colour."""
+
 COVER, STEP = 7, 2
 """The side of the square that covers, and how far it moves at a time."""
 
+MORE, LESS = (84, 39, 136), (179, 88, 6)
+"""Purple where ink would raise the unit's answer, orange where lower it."""
+
 TIMES = "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"
+PER_CENT = "\N{NO-BREAK SPACE}%"
 HEADS = ("digit", "patch", "deconvnet", "covered")
 
 
@@ -67,7 +75,7 @@ def look(
                 )
             for found in best:
                 image = images[found.image]
-                digits[str(found.image)] = encode(image[0], PAPER, INK)
+                digits[str(found.image)] = pack(encode(image[0], PAPER, INK))
                 seen.append(
                     {
                         "digit": str(found.image),
@@ -102,7 +110,7 @@ def _unit(
     ]
     picture = deconvnet.reconstruct(net, image[None], name, channel)[0, 0]
     picture = picture[box[0] : box[0] + box[2], box[1] : box[1] + box[3]]
-    reach = float(picture.abs().max()) or 1.0
+    reach = FULL * float(picture.abs().max()) or 1.0
 
     def answer(batch: Tensor) -> Tensor:
         maps, _ = deconvnet.climb(net, batch, name)
@@ -113,10 +121,10 @@ def _unit(
     worst, place = left.flatten().min(dim=0)
     at = [STEP * n for n in divmod(int(place), left.shape[1])]
     return {
-        "value": f"{found.value:.1f}",
+        "value": f"{found.value:.2f}",
         "box": box,
-        "picture": encode(picture, -reach, reach),
-        "left": encode(left, 0, 1),
+        "picture": pack(encode(picture, -reach, reach)),
+        "left": pack(encode(left, 0, 1)),
         "worst": [*at, 100 - round(100 * worst.item())],
     }
 
@@ -127,7 +135,25 @@ def encode(picture: Tensor, low: float, high: float) -> str:
     return "".join(f"{int(level):x}" for level in levels.flatten().tolist())
 
 
+def pack(text: str) -> str:
+    """Write runs shorter: "0000" as "0g", for f is three, g four, z 23."""
+    return re.sub(
+        r"(.)\1{2,22}",
+        lambda run: run[1] + chr(ord("f") + len(run[0]) - 3),
+        text,
+    )
+
+
 # ---- What Python and the page's script both compute ----
+
+
+def unpack(text: str) -> str:
+    """Undo `pack`."""
+    return re.sub(
+        r"(.)([f-z])",
+        lambda run: run[1] * (ord(run[2]) - ord("f") + 3),
+        text,
+    )
 
 
 def cut(text: str, side: int, box: Sequence[int]) -> str:
@@ -140,6 +166,25 @@ def cut(text: str, side: int, box: Sequence[int]) -> str:
 def grey(text: str) -> list[int]:
     """Ink is dark: white for level 0, black for the highest."""
     return [255 - 255 * int(sign, 16) // TOP for sign in text]
+
+
+def signed(picture: str, digit: str) -> list[list[int]]:
+    """Colours for what the deconvnet makes, over the faint digit.
+
+    The stronger the signal, the fuller its colour; level 7 is no signal.
+    """
+    middle = TOP // 2
+    colours = []
+    for sign, ink in zip(picture, digit, strict=True):
+        level = int(sign, 16) - middle
+        paper = 255 - 5 * int(ink, 16)
+        colours.append(
+            [
+                paper - (paper - full) * abs(level) // middle
+                for full in (MORE if level > 0 else LESS)
+            ]
+        )
+    return colours
 
 
 def heat(left: str, digit: str, side: int, step: int) -> list[list[int]]:
@@ -167,10 +212,7 @@ def sentence(data: Mapping[str, Any], unit: str) -> str:
     """Say in words what a unit answers to, and what covering costs it."""
     layer, chosen = find(data, unit)
     seen = chosen["seen"]
-    said = [
-        f"{'an' if one['label'] == 8 else 'a'} {one['label']} ({one['value']})"
-        for one in seen
-    ]
+    said = [f"{named(one['label'])} ({one['value']})" for one in seen]
     row, column, lost = seen[0]["worst"]
     many = f"{', '.join(said[:-1])} and {said[-1]}" if said[1:] else said[0]
     return (
@@ -178,8 +220,13 @@ def sentence(data: Mapping[str, Any], unit: str) -> str:
         f"{layer['field']}{TIMES}{layer['field']} pixels. Of the test digits, "
         f"this map answers most to {many}. Cover {data['cover']}{TIMES}"
         f"{data['cover']} pixels of the first around row {row}, column "
-        f"{column}, and the unit's answer falls by {lost} %."
+        f"{column}, and the unit's answer falls by {lost}{PER_CENT}."
     )
+
+
+def named(label: int) -> str:
+    """A digit with its article."""
+    return f"an {label}" if label == 8 else f"a {label}"
 
 
 def find(data: Mapping[str, Any], unit: str) -> tuple[dict, dict]:
@@ -253,11 +300,12 @@ def labels(one: Mapping[str, Any]) -> list[str]:
     row, column, height, width = one["box"]
     at, across, lost = one["worst"]
     return [
-        f"test digit {one['digit']}, a {one['label']}, with the window of "
-        f"the unit: {height} by {width} pixels from row {row}, column "
+        f"test digit {one['digit']}, {named(one['label'])}, with the window "
+        f"of the unit: {height} by {width} pixels from row {row}, column "
         f"{column}",
         "the pixels inside the window",
-        "what the deconvnet makes of the unit's answer",
+        "what the deconvnet makes of the unit's answer: purple where ink "
+        "says more, orange where it says less",
         f"how much covering takes: most, {lost} %, around row {at}, column "
         f"{across}",
     ]
@@ -265,15 +313,16 @@ def labels(one: Mapping[str, Any]) -> list[str]:
 
 def _row(data: Mapping[str, Any], one: Mapping[str, Any]) -> str:
     side, box = data["side"], one["box"]
-    digit = data["digits"][one["digit"]]
+    digit = unpack(data["digits"][one["digit"]])
     row, column, height, width = box
     at, across, _ = one["worst"]
     before = (data["cover"] - 1) // 2
+    patch = cut(digit, side, box)
     pictures = [
         _png([[g] * 3 for g in grey(digit)], side),
-        _png([[g] * 3 for g in grey(cut(digit, side, box))], width),
-        _png([[g] * 3 for g in grey(one["picture"])], width),
-        _png(heat(one["left"], digit, side, data["step"]), side),
+        _png([[g] * 3 for g in grey(patch)], width),
+        _png(signed(unpack(one["picture"]), patch), width),
+        _png(heat(unpack(one["left"]), digit, side, data["step"]), side),
     ]
     frames = [
         (column, row, width, height),
@@ -289,8 +338,8 @@ def _row(data: Mapping[str, Any], one: Mapping[str, Any]) -> str:
         )
     )
     return (
-        f'<tr><th scope="row">{one["label"]} <small>{one["value"]}</small>'
-        f"</th>{cells}</tr>"
+        f'<tr><th scope="row">{one["value"]} '
+        f"<small>{named(one['label'])}</small></th>{cells}</tr>"
     )
 
 

@@ -4,6 +4,11 @@
 const nvTop = 14;
 const nvTimes = "\u00a0×\u00a0";
 
+function nvUnpack(text) {
+  return text.replace(/(.)([f-z])/g, (_, sign, run) =>
+    sign.repeat(run.charCodeAt(0) - 99));
+}
+
 function nvCut(text, side, [row, column, height, width]) {
   let part = "";
   for (let r = row; r < row + height; r += 1) {
@@ -17,6 +22,18 @@ function nvGrey(text) {
   return [...text].map(
     (sign) => 255 - Math.floor((255 * parseInt(sign, 16)) / nvTop),
   );
+}
+
+// Purple where ink says more, orange where it says less; the digit is faint.
+function nvSigned(picture, digit) {
+  const middle = nvTop / 2;
+  return [...picture].map((sign, at) => {
+    const level = parseInt(sign, 16) - middle;
+    const paper = 255 - 5 * parseInt(digit[at], 16);
+    return (level > 0 ? [84, 39, 136] : [179, 88, 6]).map(
+      (full) => paper - Math.floor(((paper - full) * Math.abs(level)) / middle),
+    );
+  });
 }
 
 function nvHeat(left, digit, side, step) {
@@ -33,6 +50,10 @@ function nvHeat(left, digit, side, step) {
   });
 }
 
+function nvNamed(label) {
+  return label === 8 ? `an ${label}` : `a ${label}`;
+}
+
 function nvFind(data, unit) {
   const [name, channel] = unit.split(".");
   const layer = data.layers.find((one) => one.name === name);
@@ -41,9 +62,7 @@ function nvFind(data, unit) {
 
 function nvSentence(data, unit) {
   const [layer, { channel, seen }] = nvFind(data, unit);
-  const said = seen.map(
-    ({ label, value }) => `${label === 8 ? "an" : "a"} ${label} (${value})`,
-  );
+  const said = seen.map(({ label, value }) => `${nvNamed(label)} (${value})`);
   const [row, column, lost] = seen[0].worst;
   const last = said.pop();
   const many = said.length ? `${said.join(", ")} and ${last}` : last;
@@ -52,7 +71,7 @@ function nvSentence(data, unit) {
     `${layer.field}${nvTimes}${layer.field} pixels. Of the test digits, ` +
     `this map answers most to ${many}. Cover ${data.cover}${nvTimes}` +
     `${data.cover} pixels of the first around row ${row}, column ` +
-    `${column}, and the unit's answer falls by ${lost} %.`
+    `${column}, and the unit's answer falls by ${lost}\u00a0%.`
   );
 }
 
@@ -60,10 +79,11 @@ function nvLabels({ digit, label, box, worst }) {
   const [row, column, height, width] = box;
   const [at, across, lost] = worst;
   return [
-    `test digit ${digit}, a ${label}, with the window of the unit: ` +
+    `test digit ${digit}, ${nvNamed(label)}, with the window of the unit: ` +
       `${height} by ${width} pixels from row ${row}, column ${column}`,
     "the pixels inside the window",
-    "what the deconvnet makes of the unit's answer",
+    "what the deconvnet makes of the unit's answer: purple where ink says " +
+      "more, orange where it says less",
     `how much covering takes: most, ${lost} %, around row ${at}, column ` +
       `${across}`,
   ];
@@ -141,12 +161,14 @@ function nvRow(side) {
     ...cells.map((cell) => html("td", {}, cell.root)),
   );
   const set = (data, one) => {
-    const digit = data.digits[one.digit];
+    const digit = nvUnpack(data.digits[one.digit]);
     const [row, column, height, width] = one.box;
     const [at, across] = one.worst;
     const before = Math.floor((data.cover - 1) / 2);
     const labels = nvLabels(one);
-    head.replaceChildren(`${one.label} `, html("small", {}, one.value));
+    head.replaceChildren(`${one.value} `,
+      html("small", {}, nvNamed(one.label)));
+    const patch = nvCut(digit, side, one.box);
     const frames = [
       [column, row, width, height],
       null,
@@ -155,9 +177,9 @@ function nvRow(side) {
     ];
     [
       [nvGrey(digit), side],
-      [nvGrey(nvCut(digit, side, one.box)), width],
-      [nvGrey(one.picture), width],
-      [nvHeat(one.left, digit, side, data.step), side],
+      [nvGrey(patch), width],
+      [nvSigned(nvUnpack(one.picture), patch), width],
+      [nvHeat(nvUnpack(one.left), digit, side, data.step), side],
     ].forEach(([colours, wide], i) =>
       cells[i].set(colours, wide, frames[i], labels[i]));
   };
