@@ -284,6 +284,9 @@ def test_drawing_becomes_part_of_the_page() -> None:
      height="36pt" viewBox="0 0 72 36" role="none" aria-label="old">
     <metadata><x/></metadata><defs><style>*{stroke-linecap: butt}</style>
     <path id="used" d="M0.123456 1" style="stroke: #1F2933"/></defs>
+    <text style="font-family: 'DejaVu Sans', 'Lucid', 'Avant Garde',
+     sans-serif; fill: #1f2933" transform="rotate(-0 5 5)">a</text>
+    <text transform="rotate(-90 5 5)">b</text>
     <g id="unused"><use xlink:href="#used" clip-path="url(#clip)"/></g>
     <clipPath id="clip"/></svg>"""
     html = pictures.inline(svg, "n1", 'A "curve" & more')
@@ -295,7 +298,10 @@ def test_drawing_becomes_part_of_the_page() -> None:
     assert 'href="#n1-used" clip-path="url(#n1-clip)"' in html
     assert 'id="n1-used" d="M0.12 1" style="stroke: currentColor"' in html
     assert "#n1 *{stroke-linecap: butt}" in html
-    for gone in ("metadata", "unused", "xlink", "xml version", "old"):
+    assert "'DejaVu Sans', Verdana, sans-serif; fill" in html
+    assert '<text transform="rotate(-90 5 5)">' in html
+    for gone in ("metadata", "unused", "xlink", "xml version", "old",
+                 "Lucid", "rotate(-0"):  # fmt: skip
         assert gone not in html
 
 

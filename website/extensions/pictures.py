@@ -31,6 +31,9 @@ _REFERENCE = re.compile(r"url\(#([^)]+)\)|href=\"#([^\"]+)\"")
 _STYLE = re.compile(r"<style\b[^>]*>(.*?)</style>", re.DOTALL)
 _ROOT = re.compile(r"<svg\b([^>]*)>")
 _PATH = re.compile(r'(?<=\sd=")[^"]+')
+_FONTS = re.compile(r"(?<=font-family: 'DejaVu Sans')[^;\"]*")
+_UNTURNED = re.compile(r'\stransform="rotate\(-?0 [^"]*\)"')
+"""What matplotlib writes at every word: a dozen fonts, a turn by nothing."""
 
 _INHERITED = re.compile(r'\s(?:fill|stroke|font-size|text-anchor)="[^"]*"')
 """What a drawing's root says of all that is in it; the font is the page's."""
@@ -41,6 +44,7 @@ def inline(svg: str, name: str, alt: str) -> str:
     svg = _UNSEEN.sub("", svg).replace("xlink:href", "href")
     svg = re.sub(INK, "currentColor", svg, flags=re.IGNORECASE)
     svg = _PATH.sub(lambda d: re.sub(r"(\.\d{2})\d+", r"\1", d[0]), svg)
+    svg = _UNTURNED.sub("", _FONTS.sub(", Verdana, sans-serif", svg))
     svg = _private_ids(svg, name)
     styles = "".join(_STYLE.findall(svg)).replace("<![CDATA[", "")
     svg = _STYLE.sub("", svg)
