@@ -31,6 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.lenet_digits import processor  # noqa: E402
 from cnnbook import nets  # noqa: E402
+from cnnbook.nets.common import LocalNorm  # noqa: E402
 
 RESULT = ROOT / "results" / "lineage-times.json"
 BATCHES = {"cpu": (1, 8), "cuda": (1, 64)}
@@ -52,6 +53,33 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int]]] = {
     "ResNet-152": (lambda: nets.resnet(152), PICTURE),
 }
 """How each is built, and the image that it reads."""
+
+NORMS = (LocalNorm, nn.LocalResponseNorm)
+
+
+def without(net: nn.Module, *kinds: type[nn.Module]) -> nn.Module:
+    """The net with its layers of these kinds replaced by nothing."""
+    for module in list(net.modules()):
+        for name, layer in list(module.named_children()):
+            if isinstance(layer, kinds):
+                setattr(module, name, nn.Identity())
+    return net
+
+
+NETS |= {
+    "AlexNet without norms": (
+        lambda: without(nets.alexnet(), *NORMS),
+        (3, 227, 227),
+    ),
+    "AlexNet without dense layers": (
+        lambda: without(nets.alexnet(), nn.Linear),
+        (3, 227, 227),
+    ),
+    "GoogLeNet without norms": (
+        lambda: without(nets.googlenet(), *NORMS),
+        PICTURE,
+    ),
+}
 
 
 def passes(step: Callable[[], object], count: int, device: str) -> float:
@@ -121,7 +149,7 @@ def summary(run: dict) -> str:
         ratios = [t / u for t, u in zip(times, unit, strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4)
         lines.append(
-            f"  {name:10} {statistics.median(times):9.3f} ms   "
+            f"  {name:30} {statistics.median(times):9.3f} ms   "
             f"{middle:8.1f} × LeNet-5, quartiles {low:.1f} to {high:.1f}"
         )
     return "\n".join(lines)
@@ -130,7 +158,7 @@ def summary(run: dict) -> str:
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--rounds", type=int, default=15)
     number = parser.parse_args().rounds
     torch.set_num_threads(1)
     torch.set_float32_matmul_precision("highest")
