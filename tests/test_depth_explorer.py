@@ -242,7 +242,7 @@ def test_the_same_widget_gives_the_same_page() -> None:
 
 def test_the_table_has_all_nets() -> None:
     data = DepthExplorer().data
-    rows = Cells(dp.table(data, "plain", 20)).rows[2:]
+    rows = Cells(dp.table(data, "plain", 20)).rows[1:]
     assert [row[0] for row in rows] == [
         f"{depth} layers" for depth in dp.depths(data)
     ]

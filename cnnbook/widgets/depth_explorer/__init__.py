@@ -346,11 +346,12 @@ def table(data: Mapping[str, Any], kind: str, depth: int) -> str:
             cells += f"<td{on}>{percent(net['train'])}</td>"
             cells += f"<td{on}>{percent(net['test'])}</td>"
         rows += f'<tr><th scope="row">{row} layers</th>{cells}</tr>'
+    heads = "".join(
+        f'<th scope="col">{column}, {part}</th>'
+        for column in KINDS
+        for part in ("training", "test")
+    )
     return (
-        '<table class="dp-table"><thead><tr><td></td>'
-        '<th scope="colgroup" colspan="2">plain, wrong</th>'
-        '<th scope="colgroup" colspan="2">residual, wrong</th></tr>'
-        '<tr><td></td><th scope="col">training</th><th scope="col">test</th>'
-        '<th scope="col">training</th><th scope="col">test</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
+        '<table class="dp-table"><thead><tr><th scope="col">wrong</th>'
+        f"{heads}</tr></thead><tbody>{rows}</tbody></table>"
     )

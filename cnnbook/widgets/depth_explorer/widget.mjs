@@ -215,10 +215,8 @@ function dpTable(data) {
     const head = html("th", { scope: "row" }, `${depth} layers`);
     return html("tr", {}, head, ...columns);
   });
-  const group = (kind) =>
-    html("th", { scope: "colgroup", colspan: 2 }, `${kind}, wrong`);
-  const heads = ["training", "test", "training", "test"].map((name) =>
-    html("th", { scope: "col" }, name),
+  const heads = dpKinds.flatMap((kind) =>
+    ["training", "test"].map((part) => `${kind}, ${part}`),
   );
   const root = html(
     "table",
@@ -226,8 +224,13 @@ function dpTable(data) {
     html(
       "thead",
       {},
-      html("tr", {}, html("td"), ...dpKinds.map(group)),
-      html("tr", {}, html("td"), ...heads),
+      html(
+        "tr",
+        {},
+        ...["wrong", ...heads].map((head) =>
+          html("th", { scope: "col" }, head),
+        ),
+      ),
     ),
     html("tbody", {}, ...rows),
   );
@@ -245,7 +248,8 @@ function render({ model, el }) {
   const data = model.get("data");
   const { moments } = data;
   const all = dpDepths(data);
-  const read = () => ["kind", "depth", "moment"].map((name) => model.get(name));
+  const names = ["kind", "depth", "moment"];
+  const read = () => names.map((name) => model.get(name));
 
   const kinds = choice({
     label: "Kind",
@@ -264,9 +268,7 @@ function render({ model, el }) {
   const deep = pull("Depth", all, "depth");
   const late = pull("Gradients after", moments, "moment");
 
-  const [low, high] = (({ low, high }) => [low, high])(
-    dpPicture(data, ...read()),
-  );
+  const { low, high } = dpPicture(data, ...read());
   const errors = dpChart("Wrong digits", ["seeds", "other", "here", "test"]);
   const steep = dpChart("‖W‖ · ‖gradient‖", ["other", "here"], high - low);
   const paths = dpChart("Paths", ["bars"]);
@@ -331,7 +333,7 @@ function render({ model, el }) {
   draw();
   return bind(
     model,
-    ["kind", "depth", "moment"],
+    names,
     batched(() => {
       draw();
       announce(el, words.textContent);
