@@ -291,17 +291,21 @@ function render({ model, el }) {
     plot.setAttribute("aria-label", bkLabel(settings));
   };
 
+  let lines = [];
   const drawTable = (settings) => {
-    const lines = bkRows(settings).map(([name, ...counts]) =>
-      html(
-        "tr",
-        {},
-        html("th", { scope: "row" }, name),
-        ...counts.map((count) => html("td", {}, count)),
-      ),
-    );
-    body.replaceChildren(...lines.slice(0, -2));
-    foot.replaceChildren(...lines.slice(-2));
+    const rows = bkRows(settings);
+    if (rows.length !== lines.length) {
+      lines = rows.map(([, ...counts]) => [
+        html("th", { scope: "row" }),
+        ...counts.map(() => html("td")),
+      ]);
+      const made = lines.map((cells) => html("tr", {}, ...cells));
+      body.replaceChildren(...made.slice(0, -2));
+      foot.replaceChildren(...made.slice(-2));
+    }
+    rows.forEach((texts, i) => {
+      texts.forEach((text, j) => fill(lines[i][j], text));
+    });
   };
 
   const draw = () => {
