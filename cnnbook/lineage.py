@@ -4,7 +4,7 @@
 
 One row a network: a stroke for each layer with weights along the longest way
 through it, and a square whose area is its parameters.  Both are counted in the
-live networks; which of them have a chapter is read from ``_toc.yml``.
+live networks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -20,19 +19,18 @@ from torch import nn
 from cnnbook import nets
 from cnnbook.anatomy import Anatomy, trace
 
-TOC = Path("_toc.yml")
 WEIGHTED = {"Conv2d", "Linear", "SparseConv2d", "RBF"}
 """The layers that a paper counts; LeNet's RBF has weights, if fixed ones."""
 
-NETWORKS: dict[str, tuple[int, str, Callable[[], nn.Module], tuple]] = {
-    "LeNet-5": (1998, "lenet", nets.lenet5, (1, 32, 32)),
-    "AlexNet": (2012, "alexnet", nets.alexnet, (3, 227, 227)),
-    "ZFNet": (2013, "zfnet", nets.zfnet, (3, 224, 224)),
-    "VGG-16": (2014, "vgg", nets.vgg, (3, 224, 224)),
-    "GoogLeNet": (2014, "googlenet", nets.googlenet, (3, 224, 224)),
-    "ResNet-152": (2015, "resnet", lambda: nets.resnet(152), (3, 224, 224)),
+NETWORKS: dict[str, tuple[int, Callable[[], nn.Module], tuple]] = {
+    "LeNet-5": (1998, nets.lenet5, (1, 32, 32)),
+    "AlexNet": (2012, nets.alexnet, (3, 227, 227)),
+    "ZFNet": (2013, nets.zfnet, (3, 224, 224)),
+    "VGG-16": (2014, nets.vgg, (3, 224, 224)),
+    "GoogLeNet": (2014, nets.googlenet, (3, 224, 224)),
+    "ResNet-152": (2015, lambda: nets.resnet(152), (3, 224, 224)),
 }
-"""Year, chapter, and how to build it for which picture."""
+"""Year, and how to build it for which picture."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,6 @@ class Network:
     year: int
     depth: int
     parameters: int
-    here: bool = False
 
 
 def longest_way(anatomy: Anatomy) -> int:
@@ -55,18 +52,15 @@ def longest_way(anatomy: Anatomy) -> int:
     return max(depth.values())
 
 
-def lineage(toc: str) -> list[Network]:
+def lineage() -> list[Network]:
     """The networks of the book in the order of their years."""
     found = []
-    for name, (year, chapter, make, size) in NETWORKS.items():
+    for name, (year, make, size) in NETWORKS.items():
         with torch.device("meta"):
             net = make().eval()
         anatomy = trace(net, size)
-        here = f"chapters/{chapter}\n" in toc
         depth = longest_way(anatomy)
-        found.append(
-            Network(name, year, depth, anatomy.total_parameters, here)
-        )
+        found.append(Network(name, year, depth, anatomy.total_parameters))
     return found
 
 
@@ -76,11 +70,9 @@ def row(net: Network, left: float, top: int, right: int, side: float) -> str:
         f"M{left + 2.24 * layer + 0.8:.6g} {top}v40"
         for layer in range(net.depth)
     )
-    state = "in this book" if net.here else "to come"
     x, y = right - 30 - side / 2, 28 - side / 2
     return f"""<text y="24"><tspan class="name">{net.name}</tspan> \
-{net.year}, \
-<tspan class="state">{state}</tspan></text>
+{net.year}</text>
 <text y="44">{net.depth} layers, {net.parameters:,} parameters</text>
 <path d="{strokes}"/>
 <rect x="{x:.1f}" y="{y:.1f}" width="{side:.1f}" height="{side:.1f}"/>"""
@@ -93,8 +85,7 @@ def draw(networks: list[Network], narrow: bool) -> str:
     left, top = (0, 62) if narrow else (252, 8)
     largest = max(net.parameters for net in networks)
     rows = "\n".join(
-        f'<g class="{"now" if net.here else "later"}" '
-        f'transform="translate(0 {index * step})">\n'
+        f'<g transform="translate(0 {index * step})">\n'
         + row(net, left, top, width, 60 * sqrt(net.parameters / largest))
         + "\n</g>"
         for index, net in enumerate(networks)
@@ -111,11 +102,11 @@ parameters: from a dot for LeNet-5 to the largest for VGG-16.</desc>
 </svg>"""
 
 
-def picture(toc: str) -> str:
+def picture() -> str:
     """Return both drawings; the page's style shows the one that fits."""
-    networks = lineage(toc)
+    networks = lineage()
     return f"{draw(networks, narrow=False)}\n{draw(networks, narrow=True)}\n"
 
 
 if __name__ == "__main__":
-    print(picture(TOC.read_text(encoding="utf-8")), end="")
+    print(picture(), end="")

@@ -7,7 +7,6 @@ from conftest import ROOT
 
 from cnnbook import lineage
 
-TOC = (ROOT / "_toc.yml").read_text("utf-8")
 KNOWN = {
     "LeNet-5": (5, 60_000),
     "AlexNet": (8, 60_965_224),
@@ -20,14 +19,14 @@ KNOWN = {
 
 def test_the_counts_arrive_at_the_known_ones():
     found = {
-        net.name: (net.depth, net.parameters) for net in lineage.lineage(TOC)
+        net.name: (net.depth, net.parameters) for net in lineage.lineage()
     }
     assert found == KNOWN
 
 
 @pytest.mark.parametrize("narrow", [False, True])
 def test_a_stroke_a_layer_and_an_area_a_count(narrow):
-    networks = lineage.lineage(TOC)
+    networks = lineage.lineage()
     svg = lineage.draw(networks, narrow)
     paths = re.findall(r'<path d="([^"]*)"', svg)
     assert [path.count("M") for path in paths] == [n.depth for n in networks]
@@ -40,13 +39,7 @@ def test_a_stroke_a_layer_and_an_area_a_count(narrow):
         assert f"{net.parameters:,}" in svg
 
 
-def test_only_written_chapters_are_called_here():
-    here = [net.name for net in lineage.lineage("chapters/vgg\n") if net.here]
-    assert here == ["VGG-16"]
-    assert not any(net.here for net in lineage.lineage("chapters/vgg-more\n"))
-
-
 def test_the_file_is_what_the_tool_draws():
     drawn = (ROOT / "website/assets/lineage.svg").read_text("utf-8")
     command = "python -m cnnbook.lineage > website/assets/lineage.svg"
-    assert drawn == lineage.picture(TOC), f"run {command}"
+    assert drawn == lineage.picture(), f"run {command}"
