@@ -5,7 +5,8 @@
     python benchmarks/widget_latency.py --check         # fails over 16 ms
 
 Each widget's sliders are moved 200 times in turn; a widget without a slider
-gets as many arrow keys. Of every move, in milliseconds:
+gets as many arrow keys, and one without a button other choices. Of every
+move, in milliseconds:
 
 - *work*: the processor's time on the page's main thread, from the event to
   the end of the frame: handlers, drawing, style, layout, paint. This has to
@@ -66,7 +67,12 @@ PREPARE = """
     at.dispatchEvent(new KeyboardEvent("keydown",
       { key: keys[count % keys.length], bubbles: true, cancelable: true }));
   };
-  const move = sliders.length ? moveSlider : pressKey;
+  const pickRadio = (count) => {
+    const free = widget.querySelectorAll("input[type=radio]:not(:checked)");
+    free[count % free.length].click();
+  };
+  const hasKeys = widget.querySelector("button") !== null;
+  const move = sliders.length ? moveSlider : hasKeys ? pressKey : pickRadio;
   const task = () => new Promise((done) => {
     const channel = new MessageChannel();
     channel.port1.onmessage = () => done();
@@ -96,7 +102,7 @@ PREPARE = """
   };
   return sliders.length
     ? `${sliders.length} slider${sliders.length > 1 ? "s" : ""}`
-    : "arrow keys";
+    : hasKeys ? "arrow keys" : "radio buttons";
 }
 """
 ROUND = """

@@ -17,6 +17,16 @@ cnnWidgets.probe = {{ render({{ el }}) {{
   input.oninput = () => {{ {act} }};
 }} }};
 """
+CHOICE = """
+cnnWidgets.probe = {{ render({{ el }}) {{
+  el.innerHTML = "<input type=radio name=a value=1 checked aria-label=A>"
+    + "<input type=radio name=a value=2 aria-label=B><p></p>";
+  const words = el.lastChild;
+  for (const input of el.querySelectorAll("input")) {{
+    input.onchange = () => {{ {act} }};
+  }}
+}} }};
+"""
 ACTS = {
     "quick": "words.textContent = input.value;",
     "at the frame": (
@@ -35,6 +45,7 @@ ACTS = {
 }
 
 
+@pytest.mark.parametrize("widget", [WIDGET, CHOICE], ids=["slider", "radio"])
 @pytest.mark.parametrize(
     ("act", "expected"),
     [
@@ -45,10 +56,12 @@ ACTS = {
         ("deaf", "only 0 of 20 moves"),
     ],
 )
-def test_names_what_is_wrong(chromium, tmp_path, monkeypatch, act, expected):
+def test_names_what_is_wrong(
+    chromium, tmp_path, monkeypatch, act, expected, widget
+):
     monkeypatch.setenv("CHROMIUM", chromium)
     path = tmp_path / "page.html"
-    script = HOST.read_text("utf-8") + WIDGET.format(act=ACTS[act])
+    script = HOST.read_text("utf-8") + widget.format(act=ACTS[act])
     path.write_text(
         f"<!doctype html><title>Probe</title><script>{script}</script>"
         "<div class='cnn-widget' data-widget='probe' data-state='{}'></div>",
