@@ -295,10 +295,11 @@ def main() -> None:
             "each head's; the same first weights with the heads and without; "
             "the rates are the best of two or three that were tried without "
             "heads on held-out training digits; of Glorot's, both. "
-            "test_error: after each epoch. At the moments: train_error, on undistorted digits; gradients: norms of those "
-            "of the last loss and of the heads' weighted losses, and their "
-            "cosine, on 200 training digits with dropout off. Deviations "
-            "are over seeds (n - 1)",
+            "test_error: after each epoch. At the moments: train_error, on "
+            "undistorted digits; gradients: norms of those of the last loss "
+            "and of the heads' weighted losses, and their cosine, on 200 "
+            "training digits with dropout off. Deviations are over seeds "
+            "(n - 1)",
             "moments": list(MOMENTS),
             "weight": WEIGHT,
             "versions": {
