@@ -53,7 +53,7 @@ TOP, BOTTOM = 20, 2
 EDGE = 0.08
 """What stays free beside the first and the last cost, as a share."""
 
-NEAR = 6
+NEAR = 9
 """Networks less than this per cent apart are close to each other."""
 
 Data = dict[str, Any]

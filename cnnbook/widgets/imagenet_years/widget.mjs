@@ -4,7 +4,7 @@
 const IY_TOP = 20;
 const IY_BOTTOM = 2;
 const IY_EDGE = 0.08;
-const IY_NEAR = 6;
+const IY_NEAR = 9;
 
 function iyShown({ results }, show) {
   const fits = ({ nets, crops, set }) => {
