@@ -144,7 +144,7 @@ def drawn() -> list[list]:
             for kind in dp.KINDS
             for depth in depths
         }
-        data = {"moments": moments, "nets": nets}
+        data = {"moments": moments, "decades": [-4, 4], "nets": nets}
         chosen = rng.choice(dp.KINDS), rng.choice(depths), rng.choice(moments)
         cases.append([data, *chosen])
     return cases
@@ -188,7 +188,7 @@ def test_both_languages_agree(name: str) -> None:
     [
         ("dpPicture", "i, last)} ${", "i, last)},${"),
         ("dpPicture", "others: dpMean(other.train)", "others: ''"),
-        ("dpPicture", "Math.ceil(Math.max", "Math.floor(Math.max"),
+        ("dpPicture", "100 * (high - low)", "100 * high"),
         ("dpPicture", "100 * high - value", "high - value"),
         ("dpPicture", "(blocks - k + 1)) / k", "(blocks - k)) / k"),
         ("dpPicture", "whole - wrong.reduce", "wrong.reduce"),

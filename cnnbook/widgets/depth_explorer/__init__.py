@@ -28,7 +28,7 @@ def summary(result: Mapping[str, Any]) -> dict[str, Any]:
     ``train`` and ``test`` count wrong digits of a thousand, for each seed and
     epoch.  ``steep`` has hundredths of a decade, for each moment and
     convolution: the mean over the seeds of the logarithm of the gradient's
-    norm times that of the weights.
+    norm times that of the weights; ``decades`` are the powers of ten around.
     """
     nets: dict[str, dict[str, Any]] = {}
     for kind in KINDS:
@@ -46,7 +46,17 @@ def summary(result: Mapping[str, Any]) -> dict[str, Any]:
                     for place in range(len(result["moments"]))
                 ],
             }
-    return {"moments": list(result["moments"]), "nets": nets}
+    every = [
+        value
+        for net in nets.values()
+        for layers in net["steep"]
+        for value in layers
+    ]
+    return {
+        "moments": list(result["moments"]),
+        "decades": [min(every) // 100, -(-max(every) // 100)],
+        "nets": nets,
+    }
 
 
 def _counts(errors: Sequence[float]) -> list[int]:
@@ -139,13 +149,7 @@ def picture(
     nets, place = data["nets"], data["moments"].index(moment)
     here = nets[f"{kind}-{depth}"]
     other = nets[f"{KINDS[kind == 'plain']}-{depth}"]
-    steeps = [
-        value
-        for net in nets.values()
-        for layers in net["steep"]
-        for value in layers
-    ]
-    low, high = min(steeps) // 100, -(-max(steeps) // 100)
+    low, high = data["decades"]
 
     def decades(layers: Sequence[int]) -> str:
         span = 100 * (high - low)
@@ -162,8 +166,6 @@ def picture(
         "others": _mean(other["train"]),
         "steep": decades(here["steep"][place]),
         "calm": decades(other["steep"][place]),
-        "low": low,
-        "high": high,
         "bars": "".join(
             f"M{_share(k, blocks + 1):g} 100"
             f"V{_share(max(counts) - count, max(counts)):g}"
@@ -257,19 +259,18 @@ def charts(data: Mapping[str, Any], kind: str, depth: int, moment: int) -> str:
     """Draw the errors, the gradients and the paths."""
     drawn = picture(data, kind, depth, moment)
     other = KINDS[kind == "plain"]
-    span = drawn["high"] - drawn["low"]
+    low, high = data["decades"]
     rules = "".join(
-        f'<line class="dp-rule" x2="100%" y1="{_share(i, span):g}%" '
-        f'y2="{_share(i, span):g}%" stroke="currentColor" '
+        f'<line class="dp-rule" x2="100%" y1="{_share(i, high - low):g}%" '
+        f'y2="{_share(i, high - low):g}%" stroke="currentColor" '
         'stroke-opacity="0.2"/>'
-        for i in range(span + 1)
+        for i in range(high - low + 1)
     )
     bars = (
         f'<path class="dp-bars" d="{drawn["bars"]}" fill="currentColor" '
         'fill-opacity="0.4"/>'
     )
-    power = [f"10{str(drawn[end]).translate(POWERS)}"
-             for end in ("high", "low")]  # fmt: skip
+    power = [f"10{str(end).translate(POWERS)}" for end in (high, low)]
     return (
         '<div class="dp-charts">'
         + _chart(

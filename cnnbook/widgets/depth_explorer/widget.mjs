@@ -71,9 +71,7 @@ function dpPicture(data, kind, depth, moment) {
   const place = data.moments.indexOf(moment);
   const here = data.nets[`${kind}-${depth}`];
   const other = data.nets[`${dpOther(kind)}-${depth}`];
-  const steeps = Object.values(data.nets).flatMap(({ steep }) => steep.flat());
-  const low = Math.floor(Math.min(...steeps) / 100);
-  const high = Math.ceil(Math.max(...steeps) / 100);
+  const [low, high] = data.decades;
   const decades = (layers) =>
     dpLine(
       layers.map((value) => 100 * high - value),
@@ -90,8 +88,6 @@ function dpPicture(data, kind, depth, moment) {
     others: dpMean(other.train),
     steep: decades(here.steep[place]),
     calm: decades(other.steep[place]),
-    low,
-    high,
     bars: counts
       .map(
         (count, k) =>
@@ -268,7 +264,7 @@ function render({ model, el }) {
   const deep = pull("Depth", all, "depth");
   const late = pull("Gradients after", moments, "moment");
 
-  const { low, high } = dpPicture(data, ...read());
+  const [low, high] = data.decades;
   const errors = dpChart("Wrong digits", ["seeds", "other", "here", "test"]);
   const steep = dpChart("‖W‖ · ‖gradient‖", ["other", "here"], high - low);
   const paths = dpChart("Paths", ["bars"]);
@@ -316,8 +312,8 @@ function render({ model, el }) {
       ["100 %", "", "epoch 1", String(drawn.train.split("L").length)],
     );
     steep.set(grey, { other: drawn.calm, here: drawn.steep }, [
-      dpPower(drawn.high),
-      dpPower(drawn.low),
+      dpPower(high),
+      dpPower(low),
       "layer 1",
       String(depth - 1),
     ]);
