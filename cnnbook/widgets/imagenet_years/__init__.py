@@ -31,7 +31,7 @@ SHOWS = {
     "all": "every result",
     "single": "single networks",
     "ensembles": "ensembles",
-    "alike": "one network, ten crops, validation",
+    "alike": "one net, ten crops",
 }
 """Which results can be shown."""
 
