@@ -31,6 +31,7 @@ SEEDS, DEPTHS = range(5), range(5)
 EXAMPLES, SOME = (1, 3, 10, 30, 100, 300), (1, 10, 100)
 RATIOS = (1, 0.3, 0.1, 0.03, 0.01, 0)
 OLD = (1, 10)
+SIGNS = ("hand", "digits", "letters")
 SOURCES = {
     "hand": "the handwritten digits 0 to 4",
     "digits": "printed digits",
@@ -226,7 +227,7 @@ def rates(net: nn.Sequential, old: Set, seed: int) -> Iterator:
 
     Share 0: no parameter of the blocks moves, but they are in training mode.
     """
-    for count in SOME:
+    for count in (*SOME, EXAMPLES[-1]):
         x, y = examples(count, seed)
         for ratio in RATIOS:
             new = with_new_head(net, x, seed)
@@ -329,9 +330,10 @@ def one_seed(seed: int, parts: dict[str, list]) -> None:
             gather(parts["grid"], key | cell, found)
         for cell, found in probes(net, seed):
             gather(parts["probes"], key | cell, found)
-        if name in ("hand", "digits"):
+        if net:
             for cell, found in rates(net, old, seed):
                 gather(parts["rates"], key | cell, found)
+        if name in SIGNS:
             learnt, _ = source(name, seed)
             for cell, found in rehearsal(net, learnt, old, seed):
                 gather(parts["rehearsal"], key | cell, found)
