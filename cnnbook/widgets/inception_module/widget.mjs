@@ -240,79 +240,88 @@ function render({ model, el }) {
     }
   };
 
-  const say = (x, y, text, kindOf = null) =>
-    svg(
-      "text",
-      { class: kindOf, x: `${x}%`, y, "text-anchor": "middle" },
-      String(text),
-    );
+  const setAll = (node, values) => {
+    for (const [name, value] of Object.entries(values)) {
+      node.setAttribute(name, value);
+    }
+  };
 
-  const drawFlow = (settings) => {
-    const { boxes, lines, parts } = incScheme(settings);
+  // Nodes stay while a slider moves: a new set comes with the kind alone.
+  const write = (x, y, name = null) =>
+    svg("text", { class: name, x: `${x}%`, y, "text-anchor": "middle" });
+  const into = write(50, 19, "inc-end");
+  const out = write(50, INC_BAR + 52, "inc-end");
+  let drawn = { boxes: [], lines: [], parts: [] };
+
+  const makeFlow = ({ boxes, lines, parts }) => {
+    const box = ([place, y]) => {
+      const middle = 25 * place + 12.5;
+      const band = svg("rect", { class: "inc-band", y: y + 42, height: 6 });
+      const frame = svg("rect", { class: "inc-box", y, height: 48 });
+      for (const node of [frame, band]) {
+        setAll(node, { x: `${25 * place + 1}%`, width: `${INC_BOX}%` });
+      }
+      const texts = [write(middle, y + 17), write(middle, y + 34)];
+      const name = { class: `inc-${place}` };
+      return { band, texts, root: svg("g", name, frame, band, ...texts) };
+    };
+    const part = ([place]) => {
+      const bar = svg("rect", { class: "inc-part", y: INC_BAR, height: 32 });
+      const text = write(0, INC_BAR + 20);
+      return { bar, text, root: svg("g", { class: `inc-${place}` }, bar) };
+    };
+    drawn = {
+      lines: lines.map(() => svg("line")),
+      boxes: boxes.map(box),
+      parts: parts.map(part),
+    };
     flow.replaceChildren(
       svg("rect", { class: "inc-in", width: "100%", height: 30 }),
-      ...lines.map(([x1, y1, x2, y2]) =>
-        svg("line", { x1: `${x1}%`, y1, x2: `${x2}%`, y2 }),
-      ),
-      ...boxes.map(([place, y, window, text, band]) => {
-        const x = `${25 * place + 1}%`;
-        return svg(
-          "g",
-          { class: `inc-${place}` },
-          svg("rect", {
-            class: "inc-box",
-            x,
-            y,
-            width: `${INC_BOX}%`,
-            height: 48,
-          }),
-          svg("rect", {
-            class: "inc-band",
-            x,
-            y: y + 42,
-            width: `${band}%`,
-            height: 6,
-          }),
-          say(25 * place + 12.5, y + 17, window),
-          say(25 * place + 12.5, y + 34, text),
-        );
-      }),
-      ...parts.map(([place, x, width, maps]) =>
-        svg(
-          "g",
-          { class: `inc-${place}` },
-          svg("rect", {
-            class: "inc-part",
-            x: `${x}%`,
-            y: INC_BAR,
-            width: `${width}%`,
-            height: 32,
-          }),
-          width >= 8 ? say(incTwo(x + width / 2), INC_BAR + 20, maps) : null,
-        ),
-      ),
-      say(50, 19, `in: ${incVolume(settings, settings.maps_in)}`, "inc-end"),
-      say(
-        50,
-        INC_BAR + 52,
-        `out: ${incVolume(settings, incMapsOut(settings))}`,
-        "inc-end",
-      ),
+      ...drawn.lines,
+      ...[...drawn.boxes, ...drawn.parts].map(({ root }) => root),
+      into,
+      out,
     );
+  };
+
+  const drawFlow = (settings) => {
+    const scheme = incScheme(settings);
+    if (scheme.boxes.length !== drawn.boxes.length) makeFlow(scheme);
+    scheme.lines.forEach(([x1, y1, x2, y2], i) => {
+      setAll(drawn.lines[i], { x1: `${x1}%`, y1, x2: `${x2}%`, y2 });
+    });
+    scheme.boxes.forEach(([, , window, text, width], i) => {
+      const { band, texts } = drawn.boxes[i];
+      setAll(band, { width: `${width}%` });
+      fill(texts[0], window);
+      fill(texts[1], text);
+    });
+    scheme.parts.forEach(([, x, width, maps], i) => {
+      const { bar, text, root } = drawn.parts[i];
+      setAll(bar, { x: `${x}%`, width: `${width}%` });
+      setAll(text, { x: `${incTwo(x + width / 2)}%` });
+      fill(text, String(maps));
+      if (width >= 8) root.append(text);
+      else text.remove();
+    });
+    fill(into, `in: ${incVolume(settings, settings.maps_in)}`);
+    fill(out, `out: ${incVolume(settings, incMapsOut(settings))}`);
     flow.setAttribute("aria-label", incLabel(settings));
   };
 
+  const cells = INC_NAMES.concat("here", "there", "share").map((_, place) => {
+    const row = [
+      html("th", { scope: "row" }),
+      ...heads.slice(1).map(() => html("td")),
+    ];
+    const name = place < 4 ? `inc-${place}` : null;
+    (place < 4 ? body : foot).append(html("tr", { class: name }, ...row));
+    return row;
+  });
   const drawTable = (settings) => {
-    const lines = incRows(settings).map(([name, ...counts], place) =>
-      html(
-        "tr",
-        { class: place < 4 ? `inc-${place}` : null },
-        html("th", { scope: "row" }, name),
-        ...counts.map((count) => html("td", {}, count)),
-      ),
-    );
-    body.replaceChildren(...lines.slice(0, 4));
-    foot.replaceChildren(...lines.slice(4));
+    incRows(settings).forEach((texts, i) => {
+      texts.forEach((text, j) => fill(cells[i][j], text));
+    });
   };
 
   const draw = () => {
