@@ -71,7 +71,7 @@ def same(one, other):
         {"channels_last": False},
         {"precision": "bf16"},
     ],
-    ids=str,
+    ids=lambda changes: "-".join(changes) or "as it is",
 )
 def test_it_learns(changes):
     net, held_out = small_net(), samples(64, seed=2)

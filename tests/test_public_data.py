@@ -237,6 +237,7 @@ def test_md5_is_a_checksum_too(server, tmp_path):
         (gzip.compress(b"\0\0\x08\3\0"), "promises the shape"),
         (gzip.compress(b"\0\0\x08\1\0\0\0\4abc"), r"shape \(4,\) and holds 3"),
     ],
+    ids=["no gzip", "cut off", "another type", "no shape", "too short"],
 )
 def test_a_bad_idx_file_is_refused(tmp_path, content, words):
     path = tmp_path / "file.gz"
@@ -269,6 +270,7 @@ class Evil:
             "cannot be read",
         ),
     ],
+    ids=["no archive", "cut off", "no batch", "evil", "no pickle", "empty"],
 )
 def test_a_bad_cifar_archive_is_refused(tmp_path, monkeypatch, content, words):
     monkeypatch.chdir(tmp_path)
@@ -285,6 +287,7 @@ def test_a_bad_cifar_archive_is_refused(tmp_path, monkeypatch, content, words):
         (PETS["images.tar.gz"], archive({}), "does not hold the lists"),
         (archive({}), PETS["annotations.tar.gz"], "lacks 3 .* Beagle_1"),
     ],
+    ids=["no lists", "no pictures"],
 )
 def test_incomplete_pets_are_refused(tmp_path, images, annotations, words):
     files = [tmp_path / "images.tar.gz", tmp_path / "annotations.tar.gz"]
