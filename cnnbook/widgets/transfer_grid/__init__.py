@@ -218,7 +218,8 @@ def curves(data: Mapping, source: str, frozen: int, examples: int) -> str:
                 f'<line x1="{x(column)}" x2="{x(column)}" '
                 f'y1="{y(mean + std)}" y2="{y(mean - std)}" '
                 'stroke="currentColor"/>'
-                f'<svg x="{x(column)}" y="{y(mean)}" overflow="visible">'
+                f'<svg x="{x(column)}" y="{y(mean)}" overflow="visible" '
+                'aria-hidden="true">'
                 f'<path d="{SHAPES[place]}" fill="currentColor"/></svg>'
             )
         drawn += "</g>"

@@ -143,7 +143,8 @@ function tgCurves(data, source, frozen, examples) {
       }
       drawn +=
         line(x(column), x(column), y(mean + std), y(mean - std)) +
-        `<svg x="${x(column)}" y="${y(mean)}" overflow="visible">` +
+        `<svg x="${x(column)}" y="${y(mean)}" overflow="visible" ` +
+        'aria-hidden="true">' +
         `<path d="${TG_SHAPES[place]}" fill="currentColor"/></svg>`;
     });
     drawn += "</g>";
