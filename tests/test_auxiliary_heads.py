@@ -113,6 +113,73 @@ def test_a_spoilt_record_is_noticed(spoil) -> None:
     assert faults(result)
 
 
+def untrue(result: dict) -> list[str]:
+    """Which sentences of the chapter the record does not bear out."""
+    settings = result["settings"]
+
+    def ends(name: str, heads: str, what: str = "test_error") -> list[float]:
+        return [run[what][-1] for run in settings[name][heads]["runs"]]
+
+    def first_share(name: str) -> list[float]:
+        starts = [
+            run["gradients"][0] for run in settings[name]["with"]["runs"]
+        ]
+        return [start["heads"][0] / start["last"][0] for start in starts]
+
+    normed = settings["batch norm"]
+    said = {
+        "slow: heads help every seed": all(
+            a < b
+            for a, b in zip(
+                ends("glorot, slow", "with"),
+                ends("glorot, slow", "without"),
+                strict=True,
+            )
+        ),
+        "fast: one learns, two never start": sorted(
+            error > 0.8 for error in ends("glorot", "with")
+        )
+        == [False, True, True],
+        "He: fewer errors, in training too": all(
+            sum(ends("he", "with", what)) < sum(ends("he", "without", what))
+            for what in ("test_error", "train_error")
+        ),
+        "batch norm is best without heads": all(
+            normed["without"]["test_error_mean"]
+            < settings[name]["with"]["test_error_mean"]
+            for name in settings
+            if name != "batch norm"
+        ),
+        "heads add less to it than seeds differ by": (
+            normed["without"]["test_error_mean"]
+            - normed["with"]["test_error_mean"]
+            < normed["without"]["test_error_std"]
+        ),
+        "heads send conv1 more than the end, from Glorot's weights alone": (
+            min(first_share("glorot")) > 2
+            and max(first_share("he") + first_share("batch norm")) < 1
+        ),
+    }
+    return [sentence for sentence, true in said.items() if not true]
+
+
+def test_the_record_says_what_the_chapter_says() -> None:
+    assert untrue(record()) == []
+    spoilt = copy.deepcopy(record())
+    settings = spoilt["settings"]
+    settings["batch norm"]["without"]["test_error_mean"] = 0.5
+    for setting in settings.values():
+        for end in zip(
+            *(setting[heads]["runs"] for heads in ("with", "without")),
+            strict=True,
+        ):
+            for what in ("test_error", "train_error"):
+                end[0][what], end[1][what] = end[1][what], end[0][what]
+            start = end[0]["gradients"][0]
+            start["last"], start["heads"] = start["heads"], start["last"]
+    assert len(untrue(spoilt)) == 6
+
+
 # ---- The nets behind it ----
 
 
