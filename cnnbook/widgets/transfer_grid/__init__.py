@@ -231,6 +231,8 @@ def curves(data: Mapping, source: str, frozen: int, examples: int) -> str:
         for place, one in enumerate(data["sources"])
     )
     return (
+        f'<p class="tg-title">Wrong, in %, with {depth(frozen)} frozen, from '
+        "every source, by examples of each digit</p>"
         f'<svg class="tg-curves" width="600" height="{HEIGHT}" role="img" '
         f'aria-label="Wrong in % on a logarithmic scale, against examples of '
         f"each digit, with {depth(frozen)} frozen: a curve a source; the "
@@ -306,7 +308,7 @@ class TransferGrid(BookWidget):
 
     def _static(self) -> str:
         return (
-            f'<figure class="tg">{table(*self._choice)}'
-            f"{curves(*self._choice)}"
-            f"<figcaption>{sentence(*self._choice)}</figcaption></figure>"
+            f'<figure class="tg"><figcaption>{sentence(*self._choice)}'
+            f"</figcaption>{table(*self._choice)}"
+            f"{curves(*self._choice)}</figure>"
         )

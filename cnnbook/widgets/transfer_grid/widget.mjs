@@ -156,6 +156,8 @@ function tgCurves(data, source, frozen, examples) {
       `transform="translate(7 6)" fill="currentColor"/></svg>${name}</li>`,
   );
   return (
+    `<p class="tg-title">Wrong, in %, with ${tgDepth(frozen)} frozen, from ` +
+    "every source, by examples of each digit</p>" +
     `<svg class="tg-curves" width="600" height="${TG.height}" role="img" ` +
     'aria-label="Wrong in % on a logarithmic scale, against examples of ' +
     `each digit, with ${tgDepth(frozen)} frozen: a curve a source; the ` +
@@ -210,7 +212,7 @@ function render({ model, el }) {
       { class: "cnn-controls" },
       ...Object.values(controls).map(({ root }) => root),
     ),
-    html("figure", { class: "tg" }, grid, plot, words),
+    html("figure", { class: "tg" }, words, grid, plot),
   );
   const draw = () => {
     const [chosen, depth, count] = read();
