@@ -377,8 +377,15 @@ def test_by_mouse_and_by_keyboard(show) -> None:
     assert examples.get_attribute("aria-valuetext") == "30"
     page.locator("td[data-row='2'][data-count='100']").click()
     assert words.inner_text() == tg.sentence(data, "stripes", 2, 100)
-    assert page.locator("td[aria-current]").count() == 1
     assert page.locator(".tg-chosen.tg-3").count() == 1
+    examples.press("ArrowLeft")
+    marked = page.locator("td[aria-current]")
+    assert marked.evaluate_all(
+        "all => all.map(cell => [cell.dataset.row, cell.dataset.count])"
+    ) == [["2", "30"]]
+    again = TransferGrid(recorded(), source="stripes", frozen=2, examples=30)
+    at = re.search(r'class="tg-at" x1="([^"]+)"', again.to_html())
+    assert page.locator(".tg-at").get_attribute("x1") == at[1]
     said = page.locator("[aria-live=polite]").get_by_text("2 blocks frozen")
     said.wait_for(state="attached", timeout=3000)
 

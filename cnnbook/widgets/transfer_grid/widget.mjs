@@ -103,10 +103,12 @@ function tgHeight(error) {
   return bottom - (bottom - top) * share;
 }
 
+const tgX = (counts, column) =>
+  `${(8 + (88 * column) / (counts.length - 1)).toFixed(2)}%`;
+
 function tgCurves(data, source, frozen, examples) {
   const counts = data.examples;
-  const x = (column) =>
-    `${(8 + (88 * column) / (counts.length - 1)).toFixed(2)}%`;
+  const x = (column) => tgX(counts, column);
   const y = (error) => tgHeight(error).toFixed(1);
   const text = (place, words) =>
     `<text ${place} font-size="12" fill="currentColor">${words}</text>`;
@@ -214,6 +216,7 @@ function render({ model, el }) {
     ),
     html("figure", { class: "tg" }, words, grid, plot),
   );
+  let drawn = {};
   const draw = () => {
     const [chosen, depth, count] = read();
     controls.source.set(chosen);
@@ -221,8 +224,21 @@ function render({ model, el }) {
     controls.examples.set(data.examples.indexOf(count), String(count));
     const { input, shown } = controls.examples;
     input.setAttribute("aria-valuetext", shown.textContent);
-    grid.innerHTML = tgTable(data, chosen, depth, count);
-    plot.innerHTML = tgCurves(data, chosen, depth, count);
+    if (drawn.chosen !== chosen) {
+      grid.innerHTML = tgTable(data, chosen, depth, count);
+    } else {
+      const cell = `td[data-row="${depth}"][data-count="${count}"]`;
+      grid.querySelector("[aria-current]").removeAttribute("aria-current");
+      grid.querySelector(cell).setAttribute("aria-current", "true");
+    }
+    if (drawn.chosen !== chosen || drawn.depth !== depth) {
+      plot.innerHTML = tgCurves(data, chosen, depth, count);
+    } else {
+      const at = tgX(data.examples, data.examples.indexOf(count));
+      const line = plot.querySelector(".tg-at");
+      for (const end of ["x1", "x2"]) line.setAttribute(end, at);
+    }
+    drawn = { chosen, depth };
     fill(words, tgSentence(data, chosen, depth, count));
     announce(el, words.textContent);
   };
