@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+
 class QuietHandler(SimpleHTTPRequestHandler):
     """Serves a folder and says nothing about it."""
 
@@ -95,3 +96,39 @@ def site_server(built_site: Path) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def show(browser, tmp_path):
+    """Open a page that holds one widget, as the site does."""
+    from website.extensions.scripts import as_classic
+
+    contexts = []
+
+    def opened(widget, **options):
+        name = type(widget).__module__.rpartition(".")[2]
+        widgets = ROOT / "cnnbook" / "widgets"
+        host = (ROOT / "website" / "assets" / "host.js").read_text("utf-8")
+        module = (widgets / name / "widget.mjs").read_text("utf-8")
+        script = (widgets / "base.mjs").read_text("utf-8") + host
+        script += as_classic(name, module)
+        file = tmp_path / "page.html"
+        file.write_text(
+            '<!doctype html><html lang="en"><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width">'
+            f"<title>{name}</title><style>{widget._css}</style>"
+            f"<script>{script}</script><main>{widget.to_html()}</main></html>",
+            encoding="utf-8",
+        )
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(file.as_uri())
+        page.locator("[data-live]").wait_for()
+        assert not errors
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()

@@ -425,41 +425,6 @@ def test_wrong_traits_get_a_sentence():
 # ---- By hand, in a browser ----
 
 
-@pytest.fixture
-def show(browser, tmp_path):
-    """Put a comparison on a page of its own, as the site does."""
-    from website.extensions.scripts import as_classic
-
-    contexts = []
-
-    def opened(widget: AnatomyCompare, **options):
-        name = widget._name
-        host = (ROOT / "website" / "assets" / "host.js").read_text("utf-8")
-        module = (WIDGETS / name / "widget.mjs").read_text("utf-8")
-        script = (WIDGETS / "base.mjs").read_text("utf-8") + host
-        script += as_classic(name, module)
-        file = tmp_path / "page.html"
-        file.write_text(
-            '<!doctype html><html lang="en"><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width">'
-            f"<title>Two</title><style>{widget._css}</style>"
-            f"<script>{script}</script><main>{widget.to_html()}</main></html>",
-            encoding="utf-8",
-        )
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(file.as_uri())
-        page.locator("[data-live]").wait_for()
-        assert not errors
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-
-
 def rows_of(page) -> list[list[str]]:
     return page.locator(".ac-table tr").evaluate_all(
         "all => all.map(row => [...row.cells].map(c => c.textContent))"

@@ -100,9 +100,7 @@ def test_every_top_5_error_of_the_registry_can_be_read() -> None:
         assert (found["nets"] > 1) == several, claim.id
 
 
-@pytest.mark.parametrize(
-    "id", ["krizhevsky2012-side", "he2016-conv1-size"]
-)
+@pytest.mark.parametrize("id", ["krizhevsky2012-side", "he2016-conv1-size"])
 def test_what_is_no_error_on_images_is_refused(id) -> None:
     with pytest.raises(ValueError, match="is no error on validation"):
         iy.result("Net", registry()[id], "")
@@ -320,41 +318,6 @@ def test_a_network_without_costs_gets_a_sentence() -> None:
 
 
 # ---- By hand, in a browser ----
-
-
-@pytest.fixture
-def show(browser, tmp_path):
-    """Put the chart on a page of its own, as the site does, and open it."""
-    from website.extensions.scripts import as_classic
-
-    contexts = []
-
-    def opened(widget: ImageNetYears, **options):
-        host = (ROOT / "website" / "assets" / "host.js").read_text("utf-8")
-        folder = WIDGETS / "imagenet_years"
-        module = (folder / "widget.mjs").read_text("utf-8")
-        script = (WIDGETS / "base.mjs").read_text("utf-8") + host
-        script += as_classic("imagenet_years", module)
-        file = tmp_path / "page.html"
-        file.write_text(
-            '<!doctype html><html lang="en"><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width">'
-            f"<title>Years</title><style>{widget._css}</style>"
-            f"<script>{script}</script><main>{widget.to_html()}</main></html>",
-            encoding="utf-8",
-        )
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(file.as_uri())
-        page.locator("[data-live]").wait_for()
-        assert not errors
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
 
 
 def texts(page, place: str) -> list[str]:
