@@ -11,12 +11,15 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SITE := $(VENV)/.site-installed
 ALL := $(VENV)/.all-installed
 
-# Every figure is computed on one thread, in the tests as in the chapters.
+# Every figure is computed on one thread, in the tests as in the chapters;
+# labs run at their smallest scale and show no progress.
 export OMP_NUM_THREADS := 1
+export CNNBOOK_SCALE := smoke
+export CNNBOOK_QUIET := 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help book html zip test run run-all lock clean
+.PHONY: help book html zip test run run-all labs lock clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -43,6 +46,9 @@ run: $(ALL)  ## execute the notebooks that changed; CHAPTER=lenet for one
 
 run-all: $(ALL)  ## execute every notebook
 	$(BIN)/python tools/notebooks.py run --all
+
+labs: $(ALL)  ## write the students' editions from the solutions
+	$(BIN)/python tools/labs.py
 
 # Every requirement at once, at its newest; only torch stays where it is, or
 # goes where `make lock TORCH=2.14.0` says. A CPU build's local version ("+cpu")
@@ -75,7 +81,7 @@ $(SITE): $(VENV)/pyvenv.cfg pyproject.toml requirements.lock
 	@touch $@
 
 # torch first and alone, so that nothing else draws another build of it.
-$(ALL): $(VENV)/pyvenv.cfg pyproject.toml requirements.lock
+$(ALL): $(VENV)/pyvenv.cfg pyproject.toml setup.py requirements.lock
 	@echo "Installing everything, from requirements.lock …"
 	@$(PIP) "$$(grep '^torch==' requirements.lock)"
 	@$(PIP) -r requirements.lock

@@ -1,6 +1,10 @@
 """Check an answer: the probes of the exercises, and a tolerant comparison.
 
     check("convolution.q1", 112)
+    check("lab-conv.q1", conv_forward)
+
+The questions of a chapter stand in `cnnbook.probes`, those of a lab beside
+its notebook, in `labs/`, from where they go into the library.
 
 A probe turns an answer into data and never into a verdict; the data are then
 compared with what the same probe makes of a reference answer. Whoever grades
@@ -17,15 +21,27 @@ import pkgutil
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from random import Random
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-PROBES = "cnnbook.probes"
-"""Where the questions stand, a module a chapter; read when asked for."""
+PROBES, LABS = "cnnbook.probes", "cnnbook.labs"
+"""Where the questions stand: a module a chapter, a folder a lab."""
 
-__all__ = ["Calls", "Question", "Verdict", "check", "questions", "value"]
+__all__ = [
+    "Calls",
+    "Question",
+    "Verdict",
+    "Written",
+    "check",
+    "questions",
+    "score",
+    "value",
+    "written",
+]
 
 Probe = Callable[[Any, Random], Any]
 """Takes an answer and a source of random inputs; returns data."""
@@ -63,6 +79,8 @@ class Calls:
             try:
                 results.append(answer(*arguments))
             except Exception as error:
+                if _unwritten(error):
+                    raise
                 raise Unusable(
                     f"called with {shown}, your function raised "
                     f"{_sentence(error)}"
@@ -77,6 +95,9 @@ class Question:
     `reference` is a right answer; `hints` pairs a known wrong answer with
     the misconception behind it. Both go through the probe, as the reader's
     answer does, so an answer is right or wrong for what it gives alone.
+    In a lab, `name` is what the answer is called in the notebook, and
+    `points` is what it is worth. `share` is how much of an array must agree,
+    for what a trained network says.
     """
 
     id: str
@@ -86,10 +107,36 @@ class Question:
     probe: Probe = value
     tolerance: float = 1e-4
     otherwise: str = "Go through the derivation once more, step by step."
+    points: int = 0
+    name: str = ""
+    share: float = 1.0
 
     def data(self, answer: Any, seed: str = "public") -> Any:
         """Return what the probe makes of an answer, as plain data."""
         return plain(self.probe(answer, Random(f"{seed} {self.id}")))
+
+    def fault(self, given: Any, expected: Any) -> Fault:
+        """Return where the data of two answers differ, or None."""
+        if self.share < 1:
+            return _too_few_agree(given, expected, self.share)
+        return difference(given, expected, self.tolerance)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A question of a lab that is answered in words, and read by a person.
+
+    `rubric` pairs points with what an answer must say to get them.
+    """
+
+    id: str
+    title: str
+    rubric: Sequence[tuple[int, str]]
+
+    @property
+    def points(self) -> int:
+        """What a complete answer is worth."""
+        return sum(points for points, _ in self.rubric)
 
 
 @dataclass(frozen=True)
@@ -122,6 +169,7 @@ def check(id: str, answer: Any = ...) -> Verdict:
     """
     question = find(id)
     right, remark = judge(question, answer)
+    _said[id] = right is True
     mark = {True: "✓", False: "✗", None: "·"}[right]
     line = f"{mark} {question.id} · {question.title}{remark}"
     print(textwrap.fill(line, 72, subsequent_indent="  "))
@@ -137,33 +185,61 @@ def judge(question: Question, answer: Any) -> tuple[bool | None, str]:
     except Unusable as error:
         return False, f": {error}."
     except Exception as error:
+        if _unwritten(error):
+            return None, ": not written yet."
         return False, f": your answer raised {_sentence(error)}."
-    expected = question.data(question.reference)
-    fault = difference(given, expected, question.tolerance)
+    fault = question.fault(given, question.data(question.reference))
     if fault is None:
         return True, "."
     for wrong, hint in question.hints:
-        told = difference(given, question.data(wrong), question.tolerance)
-        if told is None:
+        if question.fault(given, question.data(wrong)) is None:
             return False, f": {hint}"
     place, why = fault
     where = _where(question, place)
     return False, f": {where}{why}. {question.otherwise}"
 
 
+_said: dict[str, bool] = {}
+"""The last verdict on each question since Python started."""
+
+
+def score(lab: str) -> None:
+    """Print a lab's questions with the points that its checks have given."""
+    asked = list(_of(_known(lab)))
+    total = sum(question.points for question in asked)
+    mine = sum(q.points for q in asked if _said.get(q.id))
+    for question in asked:
+        mark = {True: "✓", False: "✗", None: "·"}[_said.get(question.id)]
+        points = f"{question.points} point{'s' * (question.points != 1)}"
+        print(f"{mark} {question.id:<16} {points:>9}  {question.title}")
+    for text in written(lab):
+        points = f"{text.points} point{'s' * (text.points != 1)}"
+        print(f"· {text.id:<16} {points:>9}  {text.title}: read by a person")
+        total += text.points
+    print(f"{mine} of {total} points so far.")
+
+
+def written(lab: str) -> Sequence[Written]:
+    """Return the questions of a lab that are answered in words."""
+    return getattr(_module(_known(lab)), "WRITTEN", ())
+
+
+def _unwritten(error: Exception) -> bool:
+    """Whether this is what stands in a lab where nothing is written yet."""
+    return isinstance(error, NotImplementedError) and "yours" in str(error)
+
+
 def questions() -> dict[str, Question]:
-    """Return every question of every chapter, by its id."""
-    found: dict[str, Question] = {}
-    for chapter in _chapters():
-        for question in _of_chapter(chapter):
-            found[question.id] = question
-    return found
+    """Return every question of every chapter and lab, by its id."""
+    return {
+        question.id: question for place in _places() for question in _of(place)
+    }
 
 
 def find(id: str) -> Question:
     """Return the question of this id; an unknown one names its neighbours."""
-    chapter = str(id).partition(".")[0]
-    known = _of_chapter(chapter) if chapter in _chapters() else ()
+    place = str(id).partition(".")[0]
+    known = _of(place) if place in _places() else ()
     for question in known:
         if question.id == id:
             return question
@@ -174,14 +250,32 @@ def find(id: str) -> Question:
     )
 
 
-def _chapters() -> list[str]:
-    folder = importlib.import_module(PROBES).__path__
-    return [module.name for module in pkgutil.iter_modules(folder)]
+def _known(lab: str) -> str:
+    labs = [place for place in _places() if place.startswith("lab-")]
+    if lab not in labs:
+        raise ValueError(
+            f"There is no lab {lab!r}; the labs are {', '.join(labs)}."
+        )
+    return lab
 
 
-def _of_chapter(chapter: str) -> Sequence[Question]:
-    module = importlib.import_module(f"{PROBES}.{chapter}")
-    return getattr(module, "QUESTIONS", ())
+def _places() -> list[str]:
+    """Return the chapters, "lenet", and the labs, "lab-lenet"."""
+    chapters = pkgutil.iter_modules(importlib.import_module(PROBES).__path__)
+    labs = files(LABS).glob("*/probes.py")
+    return [module.name for module in chapters] + [
+        f"lab-{path.parent.name}" for path in sorted(labs)
+    ]
+
+
+def _module(place: str) -> ModuleType:
+    lab = place.removeprefix("lab-")
+    name = f"{PROBES}.{place}" if lab == place else f"{LABS}.{lab}.probes"
+    return importlib.import_module(name)
+
+
+def _of(place: str) -> Sequence[Question]:
+    return getattr(_module(place), "QUESTIONS", ())
 
 
 # Data, and how they compare
@@ -324,6 +418,18 @@ def _arrays_differ(
         count = int(wrong.sum())
         return (), f"{count} of its {wrong.size} values are not right"
     return None
+
+
+def _too_few_agree(given: Any, expected: Any, share: float) -> Fault:
+    """Return None if that share of an array's items is equal."""
+    expected = np.asarray(expected)
+    fault = difference(given, expected, 0.0)
+    if fault is None or np.shape(given) != expected.shape:
+        return fault
+    agree = float((np.asarray(given) == expected).mean())
+    if agree >= share:
+        return None
+    return (), f"{agree:.1%} of it is right, and {share:.0%} is asked for"
 
 
 # Words

@@ -34,8 +34,10 @@ FLOORS = (
         "probes",
         "deconvnet",
         "glyphs",
+        "probing",
+        "labs",
     },
-    {"widgets", "figures", "claims", "lineage", "training"},
+    {"widgets", "figures", "claims", "lineage", "training", "lab"},
 )
 TEXT = {".bib", ".cff", ".cfg", ".css", ".html", ".ipynb", ".js", ".json"}
 TEXT |= {".lock", ".md", ".mjs", ".py", ".svg", ".toml", ".txt", ".yml", ""}

@@ -76,7 +76,7 @@ RIGHT = ("sound", "last-decimal")
 
 
 @pytest.mark.parametrize(
-    "path", writer.notebooks(), ids=lambda path: path.stem
+    "path", writer.notebooks(), ids=writer.name_of
 )
 def test_each_notebook_is_in_order(path: Path) -> None:
     assert hygiene.check(path) == []

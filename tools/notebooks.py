@@ -44,15 +44,20 @@ RECORD = ROOT / "_build" / "notebooks.json"
 LIMIT = 120
 """Seconds that one cell may take."""
 
-ONE_THREAD = {
-    name: "1"
-    for name in (
-        "OMP_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-    )
+STEADY = {
+    **dict.fromkeys(
+        (
+            "OMP_NUM_THREADS",
+            "MKL_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS",
+            "NUMEXPR_NUM_THREADS",
+        ),
+        "1",
+    ),
+    "CNNBOOK_QUIET": "1",
+    "CNNBOOK_SCALE": "smoke",
 }
+"""What every run has in common: one thread, no progress, smallest labs."""
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {
     "file_extension": ".py",
@@ -92,21 +97,23 @@ def toc(root: Path = ROOT) -> list[str]:
 
 
 def notebooks(root: Path = ROOT) -> list[Path]:
-    """Return the notebooks that `_toc.yml` names, then those of `labs/`."""
+    """Return what is executed: the chapters in order, then the solutions."""
     named = [
         root / f"{name.removesuffix('.ipynb')}.ipynb" for name in toc(root)
     ]
-    labs = sorted(
-        path
-        for path in (root / "labs").rglob("*.ipynb")
-        if not _hidden(path.relative_to(root))
-    )
-    return [path for path in named if path.exists()] + labs
+    solutions = sorted(root.glob("labs/*/solution.ipynb"))
+    return [path for path in named if path.exists()] + solutions
+
+
+def name_of(path: Path) -> str:
+    """Return what a notebook is called: "lenet", "lab-lenet"."""
+    lab = path.stem == "solution"
+    return f"lab-{path.parent.name}" if lab else path.stem
 
 
 def orphans(root: Path = ROOT) -> list[Path]:
-    """Return the notebooks that neither `_toc.yml` nor `labs/` names."""
-    known = set(notebooks(root))
+    """Return the notebooks that are neither in `_toc.yml` nor a lab's."""
+    known = {*notebooks(root), *root.glob("labs/*/lab.ipynb")}
     return sorted(
         path
         for path in root.rglob("*.ipynb")
@@ -131,13 +138,13 @@ def select(names: list[str], root: Path = ROOT) -> list[Path]:
         found = [
             path
             for path in known
-            if path.stem == name or path == Path(name).resolve()
+            if name_of(path) == name or path == Path(name).resolve()
         ]
         if not found:
-            stems = ", ".join(path.stem for path in known) or "none yet"
+            names_ = ", ".join(map(name_of, known)) or "none yet"
             raise SystemExit(
                 f"There is no notebook {name!r} in _toc.yml or labs/: "
-                f"the names are {stems}."
+                f"the names are {names_}."
             )
         chosen += found
     return chosen
@@ -280,7 +287,7 @@ def text_of(nb: NotebookNode) -> str:
 def write(nb: NotebookNode, path: Path) -> bool:
     """Write in one step, if anything differs; say whether it did."""
     text = text_of(nb)
-    if path.read_text("utf-8") == text:
+    if path.exists() and path.read_text("utf-8") == text:
         return False
     draft = path.with_name(f".{path.name}.part")
     draft.write_text(text, "utf-8")
@@ -295,7 +302,8 @@ def surroundings(root: Path) -> str:
     """Return a hash of what notebooks run on: library, registry, packages."""
     digest = hashlib.sha256(sys.version.encode())
     library = (root / "cnnbook").rglob("*")
-    for path in sorted([*library, *(root / "chapters").glob("*.yml")]):
+    beside = [*root.glob("chapters/*.yml"), *root.glob("labs/*/*.py")]
+    for path in sorted([*library, *beside]):
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(str(path.relative_to(root)).encode())
             digest.update(path.read_bytes())
@@ -399,7 +407,7 @@ async def execute(
             reached = cell_index
             if progress:
                 number = code.index(cell_index) + 1
-                progress.cell(path.stem, number, len(code))
+                progress.cell(name_of(path), number, len(code))
 
     client = _client(nb, path.parent, limit)
     client.on_cell_start = at_cell
@@ -438,7 +446,7 @@ async def run(
     limit: float = LIMIT,
 ) -> int:
     """Execute what changed (or all of `paths`); return how many failed."""
-    os.environ.update(ONE_THREAD)
+    os.environ.update(STEADY)
     around, record = surroundings(ROOT), load_record()
     places, progress = asyncio.Semaphore(workers), Progress()
     failures: list[str] = []
@@ -451,7 +459,7 @@ async def run(
         key, nb = name(path), normalise(read(path))
         if not always and record.get(key) == fingerprint(nb, around):
             state = "normalised" if write(nb, path) else "unchanged"
-            progress.done(path.stem, f"{key}: {state}, not run")
+            progress.done(name_of(path), f"{key}: {state}, not run")
             return
         async with places:
             start = time.monotonic()
@@ -461,13 +469,14 @@ async def run(
                 nb = await execute(path, limit, progress)
             except Failed as error:
                 failures.append(str(error))
-                progress.done(path.stem, f"{key}: FAILED, file left as it was")
+                line = f"{key}: FAILED, file left as it was"
+                progress.done(name_of(path), line)
                 return
             state = "written" if write(nb, path) else "same as before"
             record[key] = fingerprint(nb, around)
             save_record(record)
             seconds = time.monotonic() - start
-            progress.done(path.stem, f"{key}: {state} ({seconds:.0f} s)")
+            progress.done(name_of(path), f"{key}: {state} ({seconds:.0f} s)")
 
     await asyncio.gather(*map(one, paths))
     for failure in failures:

@@ -10,6 +10,7 @@ from cnnbook.data.embedded import (
     digits,
     load_digits,
     read_digits,
+    stand_in,
 )
 from cnnbook.data.pictures import Pictures
 
@@ -20,6 +21,7 @@ __all__ = [
     "digits",
     "load",
     "read_digits",
+    "stand_in",
 ]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cnnbook.exercises import Calls, Question
 from cnnbook.geometry import conv_macs, conv_parameters, output_size
-from cnnbook.probes.convolution import numbers
+from cnnbook.probing import numbers
 
 Pair = tuple[Tensor, Tensor]
 

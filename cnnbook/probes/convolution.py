@@ -16,15 +16,10 @@ from cnnbook.geometry import (
     output_size,
     receptive_field,
 )
+from cnnbook.probing import numbers
 
 Triples = list[tuple[int, int, int]]
 """Kernel, stride and dilation of each layer."""
-
-
-def numbers(draw: Random, *shape: int) -> Tensor:
-    """A tensor of random numbers."""
-    count = torch.Size(shape).numel()
-    return torch.tensor([draw.gauss(0, 1) for _ in range(count)]).view(shape)
 
 
 # Question 4: the receptive field as a function

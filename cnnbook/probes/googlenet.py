@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cnnbook.exercises import Calls, Question, Unusable
 from cnnbook.geometry import conv_parameters, dense_parameters
 from cnnbook.nets.googlenet import TABLE
-from cnnbook.probes.convolution import numbers
+from cnnbook.probing import numbers
 
 
 def weights(maps: int, widths: tuple[int, ...], bias: bool = False) -> int:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from cnnbook.exercises import Calls, Question
 from cnnbook.geometry import Layer, dense_parameters, receptive_fields
 from cnnbook.nets.lenet import squash
-from cnnbook.probes.convolution import numbers
+from cnnbook.probing import numbers
 
 STACK = [Layer(5), Layer(2, 2), Layer(5), Layer(2, 2), Layer(5)]
 """C1, S2, C3, S4, C5."""

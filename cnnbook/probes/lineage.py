@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnbook.exercises import Calls, Question, Unusable
-from cnnbook.probes.convolution import numbers
+from cnnbook.probing import numbers
 
 GOOGLENET_MACS = 1_582_671_872
 """One pass of GoogLeNet; the chapter counts it in the live network."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from cnnbook.exercises import Calls, Question, Unusable
 from cnnbook.geometry import conv_macs, conv_parameters
 from cnnbook.nets import nin
-from cnnbook.probes.convolution import numbers
+from cnnbook.probing import numbers
 
 with torch.device("meta"):
     CIFAR_100 = sum(p.numel() for p in nin("cifar", 100).parameters())

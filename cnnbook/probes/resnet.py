@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from cnnbook import nets
 from cnnbook.exercises import Question, Unusable
-from cnnbook.probes.convolution import numbers
+from cnnbook.probing import numbers
 
 
 def layers(*blocks: int) -> int:

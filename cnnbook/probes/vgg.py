@@ -17,7 +17,7 @@ from cnnbook.geometry import (
     receptive_fields,
 )
 from cnnbook.nets.vgg import TABLE, blocks
-from cnnbook.probes.convolution import numbers
+from cnnbook.probing import numbers
 
 
 def stack(column: str) -> list[Layer]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cnnbook.exercises import Calls, Question
 from cnnbook.geometry import conv_macs, conv_parameters
-from cnnbook.probes.convolution import numbers
+from cnnbook.probing import numbers
 
 ALEXNET = conv_parameters(384, 256, 3, bias=False)
 WIDENED = conv_parameters(1024, 512, 3, bias=False)

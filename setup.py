@@ -1,0 +1,20 @@
+"""Which folders become which packages; all else stands in pyproject.toml.
+
+The library carries the probes of the labs and the recorded results, which
+have their own places at the top of the book.
+"""
+
+from pathlib import Path
+
+from setuptools import find_namespace_packages, setup
+
+LABS = sorted(path.parent.name for path in Path("labs").glob("*/probes.py"))
+
+setup(
+    packages=[
+        *find_namespace_packages(include=["cnnbook*"]),
+        "cnnbook.labs",
+        *(f"cnnbook.labs.{name}" for name in LABS),
+    ],
+    package_dir={"cnnbook.labs": "labs"},
+)
