@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from cnnbook import claims
+from cnnbook import claims, records
 from cnnbook.claims import check, counts, figure
 from cnnbook.claims.table import HEADS
 
@@ -594,20 +594,17 @@ def test_the_copy_around_the_library_is_found() -> None:
     assert len(claims.load()) == len(REGISTRY)
 
 
-@pytest.mark.parametrize("folder", [".", "chapters"])
-def test_an_installed_library_looks_around(
-    folder: str, tmp_path: Path, monkeypatch
+def test_an_installed_library_has_its_own_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in Colab: the library elsewhere, the notebook in its folder."""
-    book = tmp_path / "book"
-    (book / folder).mkdir(parents=True)
-    shutil.copy(ROOT / "chapters" / "claims.yml", book / folder)
-    away = tmp_path / "site-packages" / "cnnbook" / "claims" / "__init__.py"
-    monkeypatch.setattr(claims, "__file__", str(away))
-    monkeypatch.chdir(book)
-    assert claims.find() == book / folder / "claims.yml"
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match="folder chapters of the b"):
+    """As in Colab: no book around the library."""
+    library = tmp_path / "site-packages" / "cnnbook"
+    (library / "chapters").mkdir(parents=True)
+    monkeypatch.setattr(records, "LIBRARY", library)
+    with pytest.raises(FileNotFoundError, match="install the library again"):
         claims.load()
+    shutil.copy(ROOT / "chapters" / "claims.yml", library / "chapters")
+    assert claims.find() == library / "chapters" / "claims.yml"
+    assert len(claims.load()) == len(REGISTRY)
     with pytest.raises(FileNotFoundError, match=r"cannot be read .*No such"):
         claims.load(tmp_path / "none.yml")

@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name
 from tools.notebooks import toc
 
 FLOORS = (
-    {"geometry", "exercises", "download"},
+    {"geometry", "exercises", "download", "records"},
     {
         "anatomy",
         "fields",

@@ -171,7 +171,7 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "cnnbook" / "code.py").write_text("x = 1\n")
     save(tmp_path / "chapters" / "one.ipynb", "print(1)")
-    save(tmp_path / "labs" / "two" / "lab.ipynb", "print(2)")
+    save(tmp_path / "labs" / "two" / "solution.ipynb", "print(2)")
     monkeypatch.setattr(writer, "ROOT", tmp_path)
     monkeypatch.setattr(writer, "RECORD", tmp_path / "_build" / "record")
     return tmp_path
@@ -192,7 +192,7 @@ def run(book: Path, always: bool = False, limit: float = 20) -> int:
 
 def test_the_book_s_notebooks_are_found(book: Path) -> None:
     names = [path.name for path in writer.notebooks(book)]
-    assert names == ["one.ipynb", "lab.ipynb"]
+    assert names == ["one.ipynb", "solution.ipynb"]
     assert writer.orphans(book) == []
     save(book / "chapters" / "stray.ipynb", "print(3)")
     assert [path.name for path in writer.orphans(book)] == ["stray.ipynb"]
@@ -215,21 +215,22 @@ def test_run_executes_what_changed_and_only_that(
     assert run(book) == 0
     said = capsys.readouterr().out
     assert "one.ipynb: unchanged, not run" in said
-    assert "lab.ipynb: unchanged, not run" in said
+    assert "solution.ipynb: unchanged, not run" in said
 
     one.write_text(first.replace('"1\\n"', '"7\\n"'), "utf-8")
     assert run(book) == 0
     said = capsys.readouterr().out
     assert "one.ipynb: written" in said
-    assert "lab.ipynb: unchanged, not run" in said
+    assert "solution.ipynb: unchanged, not run" in said
     assert one.read_text("utf-8") == first
 
-    for file in ("cnnbook/code.py", "chapters/claims.yml"):
+    (book / "results").mkdir()
+    for file in ("cnnbook/code.py", "chapters/claims.yml", "results/r.json"):
         (book / file).write_text("x = 2\n")
         assert run(book) == 0
         said = capsys.readouterr().out
         assert "one.ipynb: same as before" in said
-        assert "lab.ipynb: same as before" in said
+        assert "solution.ipynb: same as before" in said
 
 
 def test_a_change_of_text_alone_runs_nothing(
@@ -313,8 +314,7 @@ def test_the_cell_for_colab_is_generated(tmp_path: Path) -> None:
         "repository: {url: https://host.example/a/b/, branch: dev}"
     )
     source = writer.colab_source(tmp_path)
-    assert "clone -q --depth 1 -b dev" in source
-    assert " https://host.example/a/b" in source
+    assert '"cnnbook @ git+https://host.example/a/b"\n        "@dev"' in source
     compile(source, "colab", "exec")
     new = nbformat.v4
     setup = new.new_code_cell("import cnnbook", metadata={"tags": ["setup"]})

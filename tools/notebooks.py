@@ -156,28 +156,38 @@ def select(names: list[str], root: Path = ROOT) -> list[Path]:
 def colab_source(root: Path = ROOT) -> str:
     """Return the code that readies Colab, with the repository's address.
 
-    Colab opens a notebook alone, without the book around it.
+    Colab opens a notebook alone, without the book around it: the library
+    brings what a chapter reads. torch is imported while pip works.
     """
     config = yaml.safe_load((root / "_config.yml").read_text("utf-8"))
     repository = config["repository"]
     url, branch = repository["url"].rstrip("/"), repository["branch"]
     return f"""\
-# In Colab: fetch the book and install its library. Elsewhere: nothing.
-import os
+# @title In Colab: install the book's library, look for a GPU
 import subprocess
 import sys
+from importlib.util import find_spec
 
 if "google.colab" in sys.modules:
-    if not os.path.exists("/content/book"):
-        for command in (
-            "git clone -q --depth 1 -b {branch}"
-            " {url}"
-            " /content/book",
-            "pip install -q anywidget",
-            "pip install -q --no-deps /content/book",
-        ):
-            subprocess.run(command.split(), check=True)
-    os.chdir("/content/book/chapters")"""
+    from google.colab import output
+
+    output.enable_custom_widget_manager()
+    library = (
+        "cnnbook @ git+{url}"
+        "@{branch}"
+    )
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+    missing = find_spec("cnnbook") is None
+    installing = subprocess.Popen([*pip, library]) if missing else None
+    import torch
+
+    if installing and installing.wait():
+        raise RuntimeError("Not installed: run this cell again.")
+    if torch.cuda.is_available():
+        print(f"GPU: {{torch.cuda.get_device_name()}}.")
+    else:
+        print("No GPU. A chapter needs none. For a lab, choose Runtime →")
+        print("Change runtime type → T4 GPU, then run from the top.")"""
 
 
 def ready_colab(nb: NotebookNode) -> None:
@@ -299,10 +309,14 @@ def write(nb: NotebookNode, path: Path) -> bool:
 
 
 def surroundings(root: Path) -> str:
-    """Return a hash of what notebooks run on: library, registry, packages."""
+    """Return a hash of what notebooks run on: library, records, packages."""
     digest = hashlib.sha256(sys.version.encode())
     library = (root / "cnnbook").rglob("*")
-    beside = [*root.glob("chapters/*.yml"), *root.glob("labs/*/*.py")]
+    beside = [
+        path
+        for pattern in ("chapters/*.yml", "labs/*/*.py", "results/*.json")
+        for path in root.glob(pattern)
+    ]
     for path in sorted([*library, *beside]):
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(str(path.relative_to(root)).encode())

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnbook import records
 from cnnbook.claims import check, counts, figure
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ class Registry:
 
 
 def load(path: str | Path | None = None) -> Registry:
-    """Read the registry, from the book around this notebook or from *path*.
+    """Read the registry, the library's own or from *path*.
 
     A row that breaks a rule of the registry stops it with a sentence.
     """
@@ -236,17 +237,5 @@ def read(text: str) -> Registry:
 
 
 def find() -> Path:
-    """Where the registry lies: in the book's copy, or below this folder.
-
-    A library installed from a copy of the book, as in Colab, is somewhere
-    else; its notebooks run in the copy's folder of chapters.
-    """
-    copy, here = Path(__file__).parents[2], Path.cwd()
-    for folder in (copy / "chapters", here, here / "chapters"):
-        if (folder / NAME).is_file():
-            return folder / NAME
-    raise FileNotFoundError(
-        f"The registry {NAME} is neither beside the library nor in {here}; "
-        "it lies in the folder chapters of the book's repository, so run in "
-        "a copy of that, or give load() the path of the file."
-    )
+    """Where the registry lies: in the library, or in the book beside it."""
+    return records.place(f"chapters/{NAME}")
