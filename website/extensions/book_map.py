@@ -18,8 +18,8 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-LAST_PART = "About the book"
-"""The part of the table of contents that is not on the way."""
+BESIDE = ("Labs", "About the book")
+"""The parts of the table of contents that are not on the way."""
 
 WIDTH = 56  # of the arcs, in pixels
 
@@ -40,7 +40,7 @@ def chapters(root: Path) -> list[Chapter]:
     return [
         read(root / f"{entry['file']}.ipynb")
         for part in contents["parts"]
-        if part["caption"] != LAST_PART
+        if part["caption"] not in BESIDE
         for entry in part["chapters"]
     ]
 
