@@ -19,7 +19,7 @@ export CNNBOOK_QUIET := 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help book html zip test run run-all labs lock clean
+.PHONY: help book html zip colab test run run-all labs lock clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ html: $(SITE)  ## build the site into _build/html
 
 zip: $(SITE)  ## pack the site as an offline edition into dist/
 	$(BIN)/python -m website.build --zip
+
+colab: $(SITE)  ## write the Colab edition of chapters and labs into dist/colab
+	$(BIN)/python tools/colab.py
 
 test: $(ALL)  ## run everything: library, notebooks, site in a browser
 	$(BIN)/python tools/chromium.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,14 @@ COLOURS = {
 """Series colours: at least 3 : 1 on the light page and on the dark one."""
 
 
+def paper() -> str:
+    """Return the ground of a figure: the page's own, but white in Colab.
+
+    Colab's dark page would hide the ink.
+    """
+    return "#ffffff" if "google.colab" in sys.modules else "none"
+
+
 def use_style() -> None:
     """Set the book's style: deterministic SVG that follows dark mode."""
     import matplotlib as mpl
@@ -31,9 +40,9 @@ def use_style() -> None:
     mpl.rcParams.update(
         {
             "figure.figsize": (5.2, 2.9),
-            "figure.facecolor": "none",
+            "figure.facecolor": paper(),
             "figure.constrained_layout.use": True,
-            "savefig.facecolor": "none",
+            "savefig.facecolor": paper(),
             "axes.facecolor": "none",
             "axes.edgecolor": INK,
             "axes.labelcolor": INK,
@@ -68,7 +77,10 @@ class Diagram:
         self.svg, self.caption = svg, caption
 
     def _repr_svg_(self) -> str:
-        return self.svg
+        if paper() == "none":
+            return self.svg
+        ground = f'<svg style="background: {paper()}"'
+        return self.svg.replace("<svg", ground, 1)
 
     def __repr__(self) -> str:
         return f"Diagram({self.caption})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import time
 from collections import Counter
 from functools import cache
@@ -482,6 +483,20 @@ def test_a_picture_of_152_layers_takes_less_than_three_seconds():
     begin = time.process_time()
     draw(net, IMAGE)
     assert time.process_time() - begin < 3
+
+
+def test_figures_have_a_light_ground_in_colab(monkeypatch):
+    drawn = Diagram('<svg role="img"><svg/></svg>', "a")
+    with mpl.rc_context():
+        use_style()
+        assert mpl.rcParams["figure.facecolor"] == "none"
+        assert drawn._repr_svg_() == drawn.svg
+        monkeypatch.setitem(sys.modules, "google.colab", object())
+        use_style()
+        assert mpl.rcParams["savefig.facecolor"] == "#ffffff"
+        assert drawn._repr_svg_() == (
+            '<svg style="background: #ffffff" role="img"><svg/></svg>'
+        )
 
 
 def test_the_style_makes_the_same_svg_twice():

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, copy_of_book
+from conftest import ROOT
 
 from cnnbook import records
+from tools import colab_env
 
 ASKED = """
 import json
@@ -76,10 +77,7 @@ def ask(folder: Path, path: Path) -> dict:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The book's wheel, unpacked: what pip installs from the repository."""
     folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    pip += ["--no-build-isolation", "--wheel-dir", str(folder)]
-    subprocess.run([*pip, str(copy_of_book(folder / "book"))], check=True)
-    [built] = folder.glob("*.whl")
+    built = colab_env.wheel_of(colab_env.copy_of(folder / "book"), folder)
     shutil.unpack_archive(built, folder / "site", "zip")
     return folder / "site"
 

@@ -461,7 +461,7 @@ def test_links_into_the_repository(built_site: Path) -> None:
         text = page.read_text("utf-8")
         colab = (
             f"https://colab.research.google.com/github/{owner}"
-            f"/blob/main/{name}"
+            f"/blob/colab/{name}"
         )
         assert (f'href="{colab}"' in text) is name.endswith(".ipynb")
         assert f'href="{repository}/edit/main/{name}"' in text

@@ -315,7 +315,7 @@ def pages(root: Path = ROOT) -> list[Path]:
     named = [root / f"{name}.md" for name in toc(root)]
     labs = (root / "labs").rglob("*.md")
     texts = [path for path in (*named, *sorted(labs)) if path.exists()]
-    return texts + notebooks(root)
+    return [*dict.fromkeys(texts), *notebooks(root)]
 
 
 def check(path: Path, registered: Covers) -> list[str]:

@@ -21,6 +21,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
+from website import addresses
+
 from . import formula_style, gate, icons, scripts, stylesheet
 
 logger = logging.getLogger(__name__)
@@ -30,8 +32,6 @@ FONTS_FIRST = "<script>document.fonts.forEach((font) => font.load())</script>"
 """Fonts are otherwise read only when text needs them: one frame too late."""
 
 THEME_SHEETS = ("basic.css", "styles/pydata-sphinx-theme.css")
-COLAB = "https://colab.research.google.com/github"
-
 
 _PLAIN = re.compile(r'<span class="(?:n|nn|o|p|w)">([^<]*)</span>')
 """Words of code that book.css shows in plain ink: half of a page's spans."""
@@ -75,9 +75,7 @@ def page_links(
             },
             *links,
         ]
-        owner = repository.split("github.com/")
-        if path.endswith(".ipynb") and len(owner) == 2:
-            colab = f"{COLAB}/{owner[1]}/blob/{branch}/{path}"
+        colab = addresses.colab(repository, "/".join(filter(None, parts)))
     return {"page_links": links, "colab_url": colab}
 
 

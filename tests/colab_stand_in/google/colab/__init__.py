@@ -1,0 +1,1 @@
+"""Stands in for Colab's own module, so that the cell for Colab runs."""
