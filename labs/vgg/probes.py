@@ -417,8 +417,10 @@ def places(answer: Any, draw: Random) -> list[dict[str, int]]:
     if not callable(answer):
         raise Unusable("a function from stack and segments to cuts is wanted")
     found = []
-    for turn, segments in enumerate((1, 2, 4, 3, 3, 2, 2, 4)):
-        rows = deep(draw, even=turn % 2 == 1)
+    for turn, segments in enumerate((1, 2, 3, 4, 3, 4, 3, 4, 3, 4)):
+        rows = stack(draw, ("conv", "relu") * draw.randint(7, 9))
+        if turn < 3:
+            rows = deep(draw, even=turn == 0)
         cuts = answer([*rows], segments)
         if cuts is None:
             raise Unusable("it returned None (is a `return` missing?)")

@@ -198,43 +198,35 @@ def by_comprehension(stack, cuts):
 
 
 def programme(stack, segments):
-    """The least inputs for each row under a bound, and the least bound."""
+    """Halve the interval of the bound; under it, a dynamic programme."""
     size = [4 * math.prod(shape) for _, shape in stack]
     last = len(stack) - 1
     cost = {
         (a, b): in_a_row(stack[a : b + 1], [0]) - size[a]
-        for a in range(last)
-        for b in range(a + 1, last + 1)
+        for a, b in itertools.combinations(range(last + 1), 2)
     }
-    found = None
-    for bound in sorted(
-        {held for held in _bounds(size, cost, last)}, reverse=True
-    ):
-        table = {(0, 0): (0, [])}
-        for number in range(segments):
-            for b in range(1, last + 1):
-                for a in range(b):
-                    if (number, a) not in table:
-                        continue
-                    held, cuts = table[number, a]
-                    held += size[a]
-                    better = held < table.get((number + 1, b), (math.inf,))[0]
-                    if held + cost[a, b] <= bound and better:
-                        table[number + 1, b] = (held, [*cuts, a])
-        ends = [v for (_, b), v in table.items() if b == last]
-        if not ends:
-            return found
-        found = ends[0][1]
-    return found
 
+    def under(bound):
+        """The cuts that stay under the bound with the least inputs."""
+        reached = {0: (0, [])}
+        for _ in range(segments):
+            further = {}
+            for (a, b), inside in cost.items():
+                held, cuts = reached.get(a, (math.inf, []))
+                held += size[a]
+                if held + inside <= bound:
+                    option = (held, [*cuts, a])
+                    further[b] = min(option, further.get(b, option))
+            if last in further:
+                return further[last][1]
+            reached |= further
+        return None
 
-def _bounds(size, cost, last):
-    """Bounds from the ordinary peak down, in steps of 4 bytes times 8."""
-    top = size[0] + cost[0, last]
-    low = 0
-    while top - low > 0:
-        yield top
-        top -= 32
+    low, high = 0, in_a_row(stack, [0])
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if under(middle) else (middle, high)
+    return under(high)
 
 
 def all_subsets(stack, segments):
