@@ -115,6 +115,12 @@ def first_kernels(x, w, b, groups, padding=0):
     return grouped(x, w, b, groups, padding)
 
 
+def every_kernel(x, w, b, groups, padding=0):
+    """Wrong: every group uses all kernels."""
+    parts = x.chunk(groups, 1)
+    return torch.cat([F.conv2d(p, w, b, padding=padding) for p in parts], 1)
+
+
 def added_up(x, w, b, groups, padding=0):
     """Wrong: the groups' maps are added, not put side by side."""
     return grouped(x, w, b, groups, padding).unflatten(1, (groups, -1)).sum(1)
@@ -244,7 +250,7 @@ def masks(draw: Random) -> Iterator[tuple]:
     for shape, p, training in (
         ((4, 7), 0.2, True),
         ((3, 5, 2), 0.7, True),
-        ((2, 9), 0.0, True),
+        ((2, 9), 0.05, True),
         ((5, 4), 0.35, False),
     ):
         chance = torch.tensor([draw.random() for _ in range(_size(shape))])
@@ -276,7 +282,7 @@ def kept_with_p(x, chance, p, training):
     """Wrong: p is taken for the chance to stay."""
     if not training:
         return x
-    return torch.where(chance < p, x / max(p, 1e-9), 0 * x)
+    return torch.where(chance < p, x / p, 0 * x)
 
 
 def other_side(x, chance, p, training):
@@ -288,7 +294,7 @@ def other_side(x, chance, p, training):
 
 def divided_by_p(x, chance, p, training):
     """Wrong: divided by the chance to go."""
-    return not_scaled(x, chance, p, True) / (p or 1) if training else x
+    return not_scaled(x, chance, p, True) / p if training else x
 
 
 def multiplied_by_stay(x, chance, p, training):
@@ -501,17 +507,7 @@ class Small:
             width = 4 * draw.randint(1, 2)
             images = numbers(draw, 2, 3, 24, 24).sigmoid().double()
             seed = draw.getrandbits(32)
-            try:
-                found.append(
-                    self._case(answer, width, groups, norm, images, seed)
-                )
-            except NotImplementedError as error:
-                if not norm:
-                    raise
-                raise Unusable(
-                    "with norm=True it needs your `local_norm` of question "
-                    f"2, which says {str(error)!r}"
-                ) from None
+            found.append(self._case(answer, width, groups, norm, images, seed))
         return found
 
     def _case(
@@ -531,10 +527,18 @@ class Small:
                     f"called with {(width, groups, norm, GONE)}, it made no "
                     "nn.Module (is a `return` missing?)"
                 )
-            net.double().cpu().eval()(images)  # layers that wait for a shape
-            fill(net, seed)
-            output, read = self._read(net, images)
-            _, left = self._read(net.train(), images)
+            try:
+                net.double().cpu().eval()(images)  # some wait for a shape
+                fill(net, seed)
+                output, read = self._read(net, images)
+                _, left = self._read(net.train(), images)
+            except NotImplementedError as error:
+                if "yours" not in str(error):
+                    raise
+                raise Unusable(
+                    f"with norm={norm} it calls your `{_raised_in(error)}`, "
+                    "which is not written yet"
+                ) from None
             alive = [float(size > 0) for size in left]
         return {
             "parameters": sum(p.numel() for p in net.parameters()),
@@ -558,6 +562,14 @@ class Small:
         for hook in hooks:
             hook.remove()
         return output, read
+
+
+def _raised_in(error: BaseException) -> str:
+    """The name of the function that raised an error."""
+    frame = error.__traceback__
+    while frame.tb_next:
+        frame = frame.tb_next
+    return frame.tb_frame.f_code.co_name
 
 
 # Question 6: ten crops
@@ -603,6 +615,15 @@ def no_middle(images, side):
     return found[[0, 1, 2, 3, 0, 5, 6, 7, 8, 5]]
 
 
+def middle_of_side(images, side):
+    """Wrong: the middle begins at half of the side."""
+    found = crops(images, side)
+    i = slice(side // 2, side // 2 + side)
+    found[4] = images[:, :, i, i]
+    found[9] = found[4].flip(3)
+    return found
+
+
 @dataclass(frozen=True)
 class AnyOrder:
     """The probe for a set of pictures: sorted, pixel by pixel."""
@@ -612,12 +633,19 @@ class AnyOrder:
     def __call__(self, answer: Any, draw: Random) -> list:
         """Call the answer, and forget the order of its first axis."""
         results = Calls(self.inputs)(answer, draw)
-        return [
-            torch.as_tensor(crops).sort(0).values
-            if crops is not None
-            else None
-            for crops in results
-        ]
+        return [self._sorted(crops) for crops in results]
+
+    def _sorted(self, crops: Any) -> Tensor | None:
+        if crops is None:
+            return None
+        try:
+            if not isinstance(crops, Tensor):
+                crops = torch.stack(list(crops))
+            return crops.sort(0).values
+        except (TypeError, RuntimeError):
+            raise Unusable(
+                "one tensor with ten crops of one shape is wanted"
+            ) from None
 
 
 # Question 7: an ensemble
@@ -638,6 +666,11 @@ def ensemble(logits: Tensor) -> Tensor:
 def of_logits(logits):
     """Wrong here: the softmax of the mean of the logits."""
     return logits.mean(0).softmax(1)
+
+
+def of_sum(logits):
+    """Wrong: the softmax of the sum, which multiplies probabilities."""
+    return logits.sum(0).softmax(1)
 
 
 def over_pictures(logits):
@@ -698,6 +731,11 @@ QUESTIONS = (
                 first_kernels,
                 "each group has kernels and biases of its own; here all use "
                 "the first.",
+            ),
+            (
+                every_kernel,
+                "each group has its own K / groups kernels; here every group "
+                "uses all of them.",
             ),
             (
                 added_up,
@@ -905,9 +943,15 @@ QUESTIONS = (
             (pictures_first, "the ten crops are the first axis: (10, N, …)."),
             (
                 no_middle,
-                "the fifth crop is the middle one: the rest is cut in half.",
+                "the fifth crop is the middle one; here it is a corner again.",
+            ),
+            (
+                middle_of_side,
+                "the middle begins at half of what is left over, not at half "
+                "of the side.",
             ),
         ),
+        otherwise="Draw the five windows into a picture of 6 × 10.",
     ),
     Question(
         id="lab-alexnet.q7",
@@ -921,6 +965,11 @@ QUESTIONS = (
                 of_logits,
                 "that is the mean of the logits, a geometric mean: here each "
                 "member's probabilities are wanted first.",
+            ),
+            (
+                of_sum,
+                "adding logits multiplies the members' probabilities; here "
+                "each member's softmax comes first, then the mean.",
             ),
             (
                 over_pictures,
@@ -941,6 +990,7 @@ QUESTIONS = (
             (means, "logits are no probabilities: the softmax is missing."),
             (said, "the probabilities are wanted, not the class."),
         ),
+        otherwise="Do it by hand for one picture and two members.",
     ),
 )
 
