@@ -631,14 +631,14 @@ def test_a_notebook_runs_alone_in_colab_s_versions(
     else:
         assert colab_env.printed(ran)[-1].startswith("·")
     if name == "convolution":
+        # Colab adds its widget manager to what is displayed, not to results
         shown = [
-            output.data
+            output.output_type
             for cell in ran.cells
             for output in cell.get("outputs", ())
             if writer.WIDGET_VIEW in output.get("data", {})
         ]
-        assert len(shown) > 1
-        assert all("text/html" in data for data in shown)
+        assert shown == ["display_data"] * 2
 
 
 def test_what_fails_there_is_told(installed: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cnnbook import claims
 from tools import numerals, prose
-from tools.notebooks import toc
+from tools.notebooks import name_of, toc
 
 PAGES = prose.pages()
 BROKEN = ROOT / "tests" / "broken" / "prose"
@@ -103,7 +103,7 @@ def registry() -> claims.Registry:
     return claims.load()
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_no_number_of_the_page_is_merely_typed(
     path: Path, registry: claims.Registry
 ) -> None:
