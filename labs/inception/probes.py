@@ -48,6 +48,12 @@ def viewed(x, w, b):
     return y.reshape(n, height, width, -1).permute(0, 3, 1, 2)
 
 
+def viewed_twice(x, w, b):
+    """Wrong: cut into rows, and glued together, without moving anything."""
+    n, c, height, width = x.shape
+    return (x.reshape(-1, c) @ w.T + b).reshape(n, -1, height, width)
+
+
 def viewed_back(x, w, b):
     """Wrong: right products, laid into the wrong places."""
     y = pixelwise(x, w, b)
@@ -131,6 +137,7 @@ windows_read_all = Bill(windows_read_all=True)
 reducing_is_free = Bill(reducing_is_free=True)
 zero_reads_nothing = Bill(zero_reads_nothing=True)
 pooling_ends = Bill(pooling_ends=True)
+zeros_as_widths = Bill(zero_reads_nothing=True, pooling_ends=True)
 projection_is_wide = Bill(projection=3)
 one_side = Bill(sides=1)
 side_for_area = Bill(squares=False)
@@ -492,7 +499,17 @@ def full_weights(outputs, labels, weight):
 
 
 def piled_up(outputs, labels, weight):
-    """Wrong: each way's gradient with those before it."""
+    """Wrong: `.grad` is never emptied."""
+    norms = []
+    for i, output in enumerate(outputs):
+        loss = of_outputs(output, labels) * (WEIGHT if i else 1)
+        loss.backward(retain_graph=True)
+        norms.append(weight.grad.norm())
+    return torch.stack(norms)
+
+
+def piled_in_call(outputs, labels, weight):
+    """Wrong: `.grad` is emptied once, before the first loss."""
     piled = torch.stack(gradients(outputs, labels, weight)).cumsum(0)
     return piled.flatten(1).norm(dim=1)
 
@@ -581,6 +598,11 @@ QUESTIONS = (
                 "to the end first.",
             ),
             (
+                viewed_twice,
+                "`reshape` cuts memory, it moves nothing: move the channels "
+                "to the end before, and back after.",
+            ),
+            (
                 viewed_back,
                 "on the way back, `reshape` with the channels last, then "
                 "move them.",
@@ -620,6 +642,11 @@ QUESTIONS = (
                 zero_reads_nothing,
                 "0 says that there is no reducing layer; then the window "
                 "reads all maps, which is not free.",
+            ),
+            (
+                zeros_as_widths,
+                "a 0 is no width: without its neck a window reads all maps, "
+                "and without its 1 × 1 the pooling hands all of them on.",
             ),
             (
                 pooling_ends,
@@ -747,7 +774,12 @@ QUESTIONS = (
             (
                 piled_up,
                 "`backward` adds to `.grad`: each way's gradient has those "
-                "before it in it.",
+                "before it in it, and those of earlier calls.",
+            ),
+            (
+                piled_in_call,
+                "`backward` adds to `.grad`: empty it before each loss, not "
+                "once.",
             ),
             (squared, "the norm is the root of the sum of squares."),
             (

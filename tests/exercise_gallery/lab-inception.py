@@ -1,5 +1,7 @@
 """Answers to the lab on Inception, right ones and wrong ones."""
 
+import bisect
+
 import torch
 from cnnbook.labs.inception import probes
 from torch import nn
@@ -134,16 +136,18 @@ def climbing(channels, plan, budget):
 
 
 def built(channels, plan, budget):
-    """From above, the cost off live modules."""
-    for k in range(30, 0, -1):
-        maps, cost = channels, 0
+    """By halves, the cost off live modules."""
+
+    def cost(k):
+        maps, macs = channels, 0
         for widths, side in plan:
             rows = counted(maps, probes.scaled(widths, k), side)
-            cost += sum(row[2] for row in rows)
+            macs += sum(row[2] for row in rows)
             maps = sum(row[0] for row in rows)
-        if cost <= budget:
-            return k, cost
-    return 0, 0
+        return macs
+
+    k = bisect.bisect_right(range(1, 40), budget, key=cost)
+    return (k, cost(k)) if k else (0, 0)
 
 
 def by_cross_entropy(outputs, labels):
@@ -288,6 +292,7 @@ RIGHT = {
 WRONG = {
     "lab-inception.q1": [
         (probes.viewed, "channels to the end first"),
+        (probes.viewed_twice, "and back after"),
         (probes.viewed_back, "then move them"),
         (probes.channels_stay_last, "have to come back"),
         (probes.pixel_bias_missing, "bias is missing"),
@@ -301,6 +306,7 @@ WRONG = {
         (probes.windows_read_all, "reads its r maps"),
         (probes.reducing_is_free, "paid for as well"),
         (probes.zero_reads_nothing, "which is not free"),
+        (probes.zeros_as_widths, "a 0 is no width"),
         (probes.pooling_ends, "hands on every map"),
         (probes.projection_is_wide, "pooling has no weights"),
         (probes.one_side, "side · side pixels"),
@@ -344,7 +350,8 @@ WRONG = {
     ],
     "lab-inception.q6": [
         (probes.full_weights, "count 0.3"),
-        (probes.piled_up, "those before it in it"),
+        (probes.piled_up, "those of earlier calls"),
+        (probes.piled_in_call, "before each loss, not once"),
         (probes.squared, "root of the sum of squares."),
         (probes.sizes_added, "not the sum of sizes"),
         (probes.all_together, "one number for each output"),
