@@ -43,9 +43,30 @@ def pool(x: Tensor, size: int, stride: int) -> tuple[Tensor, Tensor]:
     return F.max_pool2d(x, size, stride, return_indices=True)
 
 
-def values_only(x, size, stride):
-    """Wrong: the places are forgotten."""
-    return pool(x, size, stride)[0]
+@dataclass(frozen=True)
+class Pools(Calls):
+    """The probe for pooling: two tensors a call, the second to index with."""
+
+    def __call__(self, answer: Any, draw: Random) -> list:
+        """Call the answer; refuse places that cannot be used as places."""
+        results = super().__call__(answer, draw)
+        for found in results:
+            if found is None:
+                continue
+            if not (
+                isinstance(found, tuple | list)
+                and len(found) == 2
+                and all(isinstance(part, Tensor) for part in found)
+            ):
+                raise Unusable(
+                    "return two tensors: the values, and the places"
+                )
+            if found[1].dtype != torch.int64:
+                raise Unusable(
+                    f"the places are of {found[1].dtype}, and torch finds "
+                    "things only by torch.int64; `.long()` makes them that"
+                )
+        return results
 
 
 def inside_the_window(x, size, stride):
@@ -512,17 +533,16 @@ def covers(draw: Random) -> Iterator[tuple[Score, Tensor, int, int, float]]:
 
 
 @dataclass(frozen=True)
-class Covers:
+class Covers(Calls):
     """The probe for occlusion: the scores, and the picture afterwards."""
 
     def __call__(self, answer: Any, draw: Random) -> list[dict[str, Any]]:
         """Call the answer, and look at the picture that it was given."""
-        inputs = list(covers(draw))
+        inputs = list(self.inputs(draw))
         scores = Calls(lambda _: inputs)(answer, draw)
-        pictures = [arguments[1] for arguments in inputs]
         return [
-            {"scores": found, "picture": picture}
-            for found, picture in zip(scores, pictures, strict=True)
+            {"scores": found, "picture": arguments[1]}
+            for found, arguments in zip(scores, inputs, strict=True)
         ]
 
 
@@ -655,7 +675,7 @@ def _fate(before: Tensor, after: Tensor) -> str:
         others = [d for d in range(before.dim()) if d != axis]
         sums = [w.sum(others).sort().values for w in (before, after)]
         if torch.allclose(*sums, rtol=0, atol=1e-9):
-            return "moved in pieces"
+            return "shuffled in pieces"
     return "shuffled"
 
 
@@ -687,6 +707,15 @@ scrambled = those(topmost)
 minus_zero = those(lambda weights, count: weights[-count:])
 from_below = those(lambda weights, count: weights[:count])
 only_one = those(lambda weights, count: topmost(weights, count)[:1])
+
+
+def any_layers(net, count):
+    """Wrong: ReLUs and poolings are counted too."""
+    net = copy.deepcopy(net)
+    for layer in topmost(list(net), count):
+        for weights in layer.parameters():
+            shuffle(weights)
+    return net
 
 
 def in_place(net, count):
@@ -722,9 +751,8 @@ QUESTIONS = (
         name="pool",
         points=3,
         reference=pool,
-        probe=Calls(pools),
+        probe=Pools(pools),
         hints=(
-            (values_only, "return two tensors: the values, and the places."),
             (
                 inside_the_window,
                 "the places are counted inside each window; count them in "
@@ -903,7 +931,7 @@ QUESTIONS = (
         name="occlude",
         points=2,
         reference=occlude,
-        probe=Covers(),
+        probe=Covers(covers),
         hints=(
             (
                 never_lifted,
@@ -953,6 +981,11 @@ QUESTIONS = (
                 "the topmost layers are those that stand last in the network.",
             ),
             (
+                any_layers,
+                "count only layers that have weights: a ReLU or a pooling "
+                "has none.",
+            ),
+            (
                 only_one,
                 "all of the topmost layers are shuffled, not one of them.",
             ),
@@ -966,7 +999,8 @@ QUESTIONS = (
                 "keep the weights of a layer, and only lose their order.",
             ),
         ),
-        otherwise="Compare each layer's weights, sorted, with the old ones.",
+        otherwise="Shuffle all weights of a layer as one row: in pieces are "
+        "whole filters, or the weights of each filter.",
     ),
 )
 

@@ -18,7 +18,7 @@ def pool_by_loops(x, size, stride):
     n, c, height, width = x.shape
     rows, columns = (height - size) // stride + 1, (width - size) // stride + 1
     values = x.new_empty(n, c, rows, columns)
-    places = torch.empty(n, c, rows, columns, dtype=torch.int32)
+    places = torch.empty(n, c, rows, columns, dtype=torch.long)
     for i in range(rows):
         for j in range(columns):
             top, left = stride * i, stride * j
@@ -314,6 +314,12 @@ WRONG = {
         (probes.last_of_equals, "first in the order of reading"),
         (probes.touching, "moves by `stride`"),
         (lambda x, size, stride: F.max_pool2d(x, size, stride), "two tensors"),
+        (
+            lambda x, size, stride: tuple(
+                part.double() for part in probes.pool(x, size, stride)
+            ),
+            "`.long()` makes them that",
+        ),
         (nothing, "is a `return` missing"),
     ],
     "lab-see.q2": [
@@ -373,6 +379,7 @@ WRONG = {
         (probes.in_place, "work on a copy"),
         (probes.minus_zero, "is everything"),
         (probes.from_below, "stand last"),
+        (probes.any_layers, "a ReLU or a pooling has none"),
         (probes.only_one, "all of the topmost"),
         (probes.whole_filters, "as one row"),
         (shuffled_within, "as one row"),
