@@ -114,7 +114,15 @@ class Learns:
     def _each(self, answer: Any, draw: Random) -> Iterator[dict[str, Any]]:
         for x, w, b, table in self.cases(draw):
             leaves = [part.clone().requires_grad_() for part in (x, w, b)]
-            y = answer(*leaves, table)
+            try:
+                y = answer(*leaves, table)
+            except RuntimeError as error:
+                if "in-place operation" not in str(error):
+                    raise
+                raise Unusable(
+                    "w is the network's own and is to be left as it is; make "
+                    "new kernels from it"
+                ) from error
             sides = zip(x.shape[2:], w.shape[2:], strict=True)
             size = (len(x), len(w), *(a - b + 1 for a, b in sides))
             upstream = numbers(draw, *size)
@@ -216,6 +224,12 @@ def criterion(distances: Tensor, labels: Tensor, j: float = 1.0) -> Tensor:
 def right_only(distances, labels, j=1.0):
     """Wrong: equation 8, which never pushes."""
     return parts.mse_loss(distances, labels)
+
+
+def every_label(distances, labels, j=1.0):
+    """Wrong: each digit meets the labels of the whole batch."""
+    pushed = criterion(distances, labels, j) - right_only(distances, labels)
+    return distances[:, labels].mean() + pushed
 
 
 def without_j(distances, labels, j=1.0):
@@ -536,7 +550,10 @@ QUESTIONS = (
                 "y has been squashed already; it is not the sum a.",
             ),
         ),
-        otherwise="Write t for the tanh: its slope is 1 - t².",
+        otherwise=(
+            "What is tanh(2a/3) in terms of y? Its slope is one minus its "
+            "square."
+        ),
     ),
     Question(
         id="lab-lenet.q2",
@@ -578,6 +595,11 @@ QUESTIONS = (
                 "that pulls towards the right drawing; nothing pushes the "
                 "wrong ones away.",
             ),
+            (
+                every_label,
+                "distances[:, labels] gives every digit all the labels of "
+                "the batch; each has one: gather.",
+            ),
             (without_j, "exp(-j) is missing inside the logarithm."),
             (
                 j_unexponentiated,
@@ -598,6 +620,7 @@ QUESTIONS = (
                 "log 0 is no loss: torch.logsumexp never leaves the scale.",
             ),
         ),
+        otherwise="Begin with a batch of one digit, and one by hand.",
     ),
     Question(
         id="lab-lenet.q4",
@@ -702,6 +725,10 @@ QUESTIONS = (
                 "that is how one digit strays; a mean of n strays √n times "
                 "less.",
             ),
+        ),
+        otherwise=(
+            "A toss is 1 with probability p, else 0: find its variance, then "
+            "that of the mean of so many."
         ),
     ),
     Question(

@@ -253,6 +253,15 @@ def cut_in_place(x, w, b, table):
     return F.conv2d(x, w, b)
 
 
+def cut_by_item(x, w, b, table):
+    """The kernels are zeroed where they stand."""
+    for output, row in enumerate(table):
+        for i in range(w.shape[1]):
+            if i not in row:
+                w[output, i] = 0
+    return F.conv2d(x, w, b)
+
+
 def frozen(x, w, b, table):
     """Nothing flows back."""
     with torch.no_grad():
@@ -303,6 +312,7 @@ WRONG = {
         (probes.turned_round, "other way round"),
         (probes.cut_once, "would come alive"),
         (cut_in_place, "would come alive"),
+        (cut_by_item, "left as it is; make new kernels"),
         (probes.first_ones, "its length only"),
         (probes.biasless, "bias of each map"),
         (frozen, "no gradient can flow back"),
@@ -312,6 +322,7 @@ WRONG = {
     ],
     "lab-lenet.q3": [
         (probes.right_only, "nothing pushes"),
+        (probes.every_label, "each has one"),
         (probes.without_j, "exp(-j) is missing"),
         (probes.j_unexponentiated, "not j"),
         (probes.summed, "not the sum"),
