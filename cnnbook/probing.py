@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnbook.exercises import Unusable
+from cnnbook.exercises import Unusable, _sentence, _unwritten
 
 __all__ = ["LABELS", "Builds", "Reads", "fill", "numbers"]
 
@@ -68,19 +68,33 @@ class Builds:
     ) -> Iterator[dict[str, Any]]:
         for arguments, images in self.cases(draw):
             seed = draw.getrandbits(32)
-            with torch.random.fork_rng():
-                torch.manual_seed(seed)
-                net = answer(*arguments)
-                if not isinstance(net, nn.Module):
-                    raise Unusable(
-                        f"called with {arguments}, it made no nn.Module"
-                    )
-                net = fill(net.double().cpu(), seed).train(self.training)
-                outputs = net(images.double())
-            yield {
-                "parameters": sum(p.numel() for p in net.parameters()),
-                "output": outputs,
-            }
+            try:
+                yield self._run(answer, arguments, images, seed)
+            except Exception as error:
+                if isinstance(error, Unusable) or _unwritten(error):
+                    raise
+                raise Unusable(
+                    f"made with {arguments} and given images of shape "
+                    f"{tuple(images.shape)}, your network raised "
+                    f"{_sentence(error)}"
+                ) from error
+
+    def _run(
+        self, answer: Callable, arguments: tuple, images: Tensor, seed: int
+    ) -> dict[str, Any]:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            net = answer(*arguments)
+            if not isinstance(net, nn.Module):
+                raise Unusable(
+                    f"called with {arguments}, it made no nn.Module"
+                )
+            net = fill(net.double().cpu(), seed).train(self.training)
+            outputs = net(images.double())
+        return {
+            "parameters": sum(p.numel() for p in net.parameters()),
+            "output": outputs,
+        }
 
 
 LABELS = "the labels themselves"
