@@ -543,6 +543,28 @@ def _seen(
     fill(segment.double(), seed)
     passes: list[int] = []
     segment.register_forward_hook(lambda *_: passes.append(1))
+    with torch.random.fork_rng(devices=[]):
+        kept = _bytes_kept(answer, segment, x)
+        passes.clear()
+        # Again, unwatched: hooks hand out copies of what was saved.
+        torch.manual_seed(seed)
+        y = answer(segment, x)
+        forward = len(passes)
+        torch.rand(5)  # what is drawn before the way back
+        dy = torch.linspace(-1, 2, y.numel(), dtype=y.dtype).view_as(y)
+        y.backward(dy)
+        drawn = torch.rand(3, dtype=torch.float64)
+    return {
+        "output": y,
+        "bytes kept": kept,
+        "runs forward, backward": [forward, len(passes) - forward],
+        "dx": x.grad if x.requires_grad else "not asked for",
+        "dw": [w.grad for w in segment.parameters()],
+        "drawn next": drawn,
+    }
+
+
+def _bytes_kept(answer: Callable, segment: nn.Module, x: Tensor) -> int:
     own = {w.untyped_storage()._cdata for w in segment.parameters()}
     kept: dict[int, Any] = {}
 
@@ -552,26 +574,11 @@ def _seen(
             kept[storage._cdata] = storage
         return tensor
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
-            y = answer(segment, x)
-        if not isinstance(y, Tensor):
-            raise Unusable("it did not return the segment's output")
-        bytes_kept = sum(storage.nbytes() for storage in kept.values())
-        forward = len(passes)
-        dy = torch.linspace(-1, 2, y.numel(), dtype=y.dtype).view_as(y)
-        torch.rand(5)  # what is drawn before the way back
-        y.backward(dy)
-        drawn = torch.rand(3, dtype=torch.float64)
-    return {
-        "output": y,
-        "kept": bytes_kept,
-        "passes": [forward, len(passes) - forward],
-        "dx": x.grad if x.requires_grad else "not asked for",
-        "dw": [w.grad for w in segment.parameters()],
-        "drawn next": drawn,
-    }
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        y = answer(segment, x)
+    if not isinstance(y, Tensor):
+        raise Unusable("it did not return the segment's output")
+    return sum(storage.nbytes() for storage in kept.values())
 
 
 class _Again(torch.autograd.Function):

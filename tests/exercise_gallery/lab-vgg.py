@@ -365,6 +365,25 @@ def weightless(segment, x):
     return Plain.apply(segment, x)
 
 
+class Accumulated(Plain):
+    """Adds to .grad, and returns what it finds there."""
+
+    @staticmethod
+    def backward(context, dy):
+        """Compute again."""
+        segment, state = context.more
+        x = context.saved_tensors[0].detach().requires_grad_()
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            torch.set_rng_state(state)
+            segment(x).backward(dy)
+        return None, x.grad, *[w.grad for w in segment.parameters()]
+
+
+def accumulated(segment, x):
+    """The operation above."""
+    return Accumulated.apply(segment, x, *segment.parameters())
+
+
 def three_times(segment, x):
     """Runs the segment once more than needed."""
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
@@ -443,6 +462,7 @@ WRONG = {
         (probes.doubled, "twice"),
         (probes.ones, "comes from above"),
         (weightless, "raised"),
-        (three_times, "'passes'"),
+        (accumulated, "twice"),
+        (three_times, "'runs forward, backward'"),
     ],
 }
