@@ -429,6 +429,10 @@ def identity(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     norm.bias.copy_(norm.running_mean)
 
 
+def untouched(conv, norm):
+    """Wrong: nothing is set; perhaps something is returned."""
+
+
 @torch.no_grad()
 def kernel_alone(conv, norm):
     """Wrong: the norm is left as it is."""
@@ -765,6 +769,7 @@ QUESTIONS = (
                 "the convolutions in their order, the first one first.",
             ),
         ),
+        otherwise="Begin with a net of one convolution and nothing else.",
     ),
     Question(
         id="lab-resnet.q5",
@@ -774,6 +779,11 @@ QUESTIONS = (
         reference=identity,
         probe=passes,
         hints=(
+            (
+                untouched,
+                "nothing has changed: set the values in place, with copy_, "
+                "zero_ or fill_; what you return is not looked at.",
+            ),
             (
                 kernel_alone,
                 "the kernel is right; now let the norm undo what it does.",
@@ -863,6 +873,7 @@ QUESTIONS = (
                 "1.96 is for many seeds; for so few it is T[number].",
             ),
         ),
+        otherwise="Mean, deviation, part behind the ±: one by one.",
     ),
 )
 

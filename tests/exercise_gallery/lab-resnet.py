@@ -237,6 +237,12 @@ def too_small(in_channels, out_channels, stride, residual=True):
     return nn.Conv2d(in_channels, out_channels, 3, stride)
 
 
+class NeverRun(nn.Conv2d):
+    """A network that says nothing of how it is run."""
+
+    forward = nn.Module.forward
+
+
 def a_list(depth, residual=True, width=16):
     """Layers that nobody has put together."""
     return [nn.Conv2d(3, width, 3)]
@@ -285,6 +291,7 @@ WRONG = {
         (probes.never_residual, "the input is added"),
         (probes.projected, "has no weights"),
         (too_small, "is not it"),
+        (NeverRun, "made with (3, 3, 1, True)"),
         (crashes, "raised TypeError"),
     ],
     "lab-resnet.q3": [
@@ -320,7 +327,8 @@ WRONG = {
         (probes.all_mixed, "for itself alone"),
         (probes.shifted, "in the middle, else"),
         (probes.all_zero, "zeros give zeros"),
-        (nothing, "are not right"),
+        (probes.untouched, "in place, with copy_"),
+        (lambda conv, norm: nn.Identity(), "is not looked at"),
     ],
     "lab-resnet.q6": [
         (probes.all_full, "half as many maps"),
