@@ -28,6 +28,9 @@ FACES = (
     *(f"cm{style}10" for style in ("r", "b", "ti", "ss", "tt")),
 )
 
+OLDER = {"cmti10": "STIXGeneralItalic"}
+"""What stands in for a face that Colab's matplotlib, before 3.11, lacks."""
+
 
 # of 32 bits, whatever the default is
 _uniform = partial(torch.rand, dtype=torch.float32)
@@ -88,9 +91,10 @@ def stripes(count: int = 200, seed: int = 0) -> tuple[Tensor, Tensor]:
 def _plate(character: str, face: str) -> Tensor:
     """One glyph, drawn large, its longer side 15 of the 20 pixels."""
     folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
-    font = ImageFont.truetype(
-        folder / f"{face}.ttf", 96, layout_engine=ImageFont.Layout.BASIC
-    )
+    file = folder / f"{face}.ttf"
+    if not file.is_file():
+        file = folder / f"{OLDER[face]}.ttf"
+    font = ImageFont.truetype(file, 96, layout_engine=ImageFont.Layout.BASIC)
     box = font.getbbox(character)
     ink = Image.new("L", (box[2] - box[0], box[3] - box[1]))
     ImageDraw.Draw(ink).text((-box[0], -box[1]), character, 255, font)

@@ -23,6 +23,7 @@ from conftest import ROOT
 from tools import colab, colab_env
 from tools import notebooks as writer
 from website import addresses
+from website.extensions import formulas
 from website.extensions import labs as lab_page
 
 BROKEN = ROOT / "tests" / "broken" / "colab"
@@ -202,6 +203,18 @@ def test_its_notebooks_are_valid_and_lose_no_formula(pairs) -> None:
         assert after.count("\n|") + after.count("> |") == (
             before.count("\n|")
         ), name
+
+
+def test_its_formulas_are_read(pairs) -> None:
+    read = 0
+    for _, made in pairs.values():
+        for found in colab.PIECE.finditer(text_of(made)):
+            if latex := found["display"]:
+                formulas.render(latex, display=True)
+            elif latex := found["inline"]:
+                formulas.render(latex.strip("$"))
+            read += bool(latex)
+    assert read > 500
 
 
 def test_the_same_book_gives_the_same_bytes(files: dict[str, str]) -> None:
