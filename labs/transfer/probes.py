@@ -459,6 +459,9 @@ def no_momentum(body):
 # Question 5: groups of parameters
 
 
+NOWHERE = {"groups it is in": 0, "rate": 0.0, "decay": 0.0}
+
+
 def rated(answer: Any, draw: Random) -> list[dict[str, Any]]:
     """Return the rate and the decay that each parameter would get."""
     wanted(answer)
@@ -478,16 +481,20 @@ def rated(answer: Any, draw: Random) -> list[dict[str, Any]]:
         groups = list(answer(net, rate, factor, decay))
         optimiser = torch.optim.AdamW(groups, lr=7.0, weight_decay=7.0)
         given = {
-            id(values): [group["lr"], group["weight_decay"]]
+            id(values): {
+                "groups it is in": 1,  # the optimiser refuses more
+                "rate": group["lr"],
+                "decay": group["weight_decay"],
+            }
             for group in optimiser.param_groups
             for values in group["params"]
         }
         found.append(
             {
-                name: given.pop(id(values), "in no group")
+                name: given.pop(id(values), dict(NOWHERE))
                 for name, values in net.named_parameters()
             }
-            | {"others": len(given)}
+            | {"parameters from elsewhere": len(given)}
         )
     return found
 

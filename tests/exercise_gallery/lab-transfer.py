@@ -280,7 +280,7 @@ WRONG = {
         (probes.upside_down, "the slow one"),
         (probes.one_rate, "rate times factor"),
         (probes.rows_forgotten, "needs a group too"),
-        (head_forgotten, "in exactly one group"),
+        (head_forgotten, "['groups it is in'], 0 is not it"),
         (twice, "more than one parameter group"),
     ],
     "lab-transfer.q6": [
