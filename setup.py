@@ -17,7 +17,7 @@ CARRIED = {
 
 setup(
     packages=[
-        *find_namespace_packages(include=["cnnbook*"]),
+        *find_namespace_packages(include=["cnnbook*", "labgrade"]),
         *CARRIED,
         *(f"cnnbook.labs.{name}" for name in LABS),
     ],

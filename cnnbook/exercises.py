@@ -169,7 +169,7 @@ def check(id: str, answer: Any = ...) -> Verdict:
     """
     question = find(id)
     right, remark = judge(question, answer)
-    _said[id] = right is True
+    _said[id] = right
     mark = {True: "✓", False: "✗", None: "·"}[right]
     line = f"{mark} {question.id} · {question.title}{remark}"
     print(textwrap.fill(line, 72, subsequent_indent="  "))
@@ -199,7 +199,7 @@ def judge(question: Question, answer: Any) -> tuple[bool | None, str]:
     return False, f": {where}{why}. {question.otherwise}"
 
 
-_said: dict[str, bool] = {}
+_said: dict[str, bool | None] = {}
 """The last verdict on each question since Python started."""
 
 

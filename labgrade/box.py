@@ -1,0 +1,243 @@
+"""A box: a process that runs untrusted notebooks and can do nothing else.
+
+bubblewrap gives it no network, no other process to see, nothing to write but
+a small folder in memory, and of this machine's files only Python and the
+library, without the labs' own answers. What comes out of it is bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import sysconfig
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+MIB = 2**20
+WORKER = Path(__file__).with_name("worker.py")
+SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")
+START = 120.0
+"""Seconds that a box may take to be ready: it imports torch."""
+USERS = 61000
+"""Started by root, box n runs as the user of this number plus n."""
+
+
+class Dead(RuntimeError):
+    """The box ended, or had to be ended; the message says why."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may use."""
+
+    cell: float = 60.0
+    question: float = 10.0
+    submission: float = 180.0
+    memory: int = 3072 * MIB
+    processes: int = 32
+    file: int = 64 * MIB
+    folder: int = 256 * MIB
+
+    def job(self) -> dict[str, Any]:
+        """Return them as the worker reads them."""
+        names = ("cell", "question", "submission")
+        return {
+            "seconds": {name: getattr(self, name) for name in names},
+            "limits": {
+                "AS": self.memory + 2048 * MIB,  # torch maps much, uses less
+                "NPROC": self.processes,
+                "FSIZE": self.file,
+                "CORE": 0,
+                "NOFILE": 256,
+                "MSGQUEUE": 0,
+            },
+        }
+
+
+def lacking() -> list[str]:
+    """Say what this machine lacks to make a box, and what to do about it."""
+    if not shutil.which("bwrap"):
+        return [
+            "bubblewrap is missing: install the package `bubblewrap` "
+            "(Debian, Ubuntu, Fedora, Arch), or grade with --isolation none "
+            "what you trust."
+        ]
+    made = subprocess.run(
+        [*_command(0, Limits()), "/usr/bin/env", "true"],
+        capture_output=True,
+        text=True,
+    )
+    if made.returncode:
+        return [
+            "bubblewrap cannot make a box here "
+            f"({made.stderr.strip() or 'no reason given'}): allow user "
+            "namespaces (sysctl kernel.unprivileged_userns_clone=1, or on "
+            "Ubuntu an AppArmor profile for bwrap), or run as root."
+        ]
+    return []
+
+
+def _command(number: int, limits: Limits) -> list[str]:
+    """Return the call of bubblewrap, up to what it runs."""
+    package = Path(str(importlib.util.find_spec("cnnbook").origin)).parent
+    paths = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
+    shown = [*SYSTEM, sys.base_prefix, sys.prefix, *paths, package, WORKER]
+    words = ["bwrap", "--unshare-all"]
+    if os.geteuid() == 0:  # a user of its own, so that its limits count
+        words = ["bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc"]
+        words += ["--unshare-uts", "--unshare-cgroup-try"]
+        words += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID"]
+        words += ["--cap-add", "CAP_SETGID"]
+        words += ["--setenv", "LABGRADE_USER", str(USERS + number)]
+    words += ["--as-pid-1", "--die-with-parent", "--new-session"]
+    for path in dict.fromkeys(Path(path) for path in shown):
+        for parent in reversed(path.parents[:-1]):
+            words += ["--perms", "0755", "--dir", str(parent)]
+        words += ["--ro-bind-try", str(path), str(path)]
+    for secret in (package / "labs", package / "probes"):
+        if secret.is_dir():
+            words += ["--tmpfs", str(secret)]
+    words += ["--proc", "/proc", "--dev", "/dev"]
+    for folder in ("/tmp", "/dev/shm"):
+        words += ["--perms", "1777", "--size", str(limits.folder)]
+        words += ["--tmpfs", folder]
+    return [*words, "--remount-ro", "/", "--chdir", "/tmp"]
+
+
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/tmp",
+    "LANG": "C.UTF-8",
+    "MPLBACKEND": "agg",
+    "MPLCONFIGDIR": "/tmp",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "CNNBOOK_SCALE": "smoke",
+    "CNNBOOK_QUIET": "1",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+@dataclass(eq=False)
+class Box:
+    """One running box, ready for submissions until it is closed."""
+
+    probes: str
+    images: dict[str, Any] = field(default_factory=dict)
+    number: int = 0
+    isolated: bool = True
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        """Start it, and wait until it has imported what is slow."""
+        words = _command(self.number, self.limits) if self.isolated else []
+        words += [sys.executable, "-I", str(WORKER)]
+        self.process = subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None
+            if os.environ.get("LABGRADE_LOUD")
+            else subprocess.DEVNULL,
+            env=ENVIRONMENT,
+            start_new_session=True,
+        )
+        self.used = 0
+        arrays = b"".join(
+            im.astype("<f8").tobytes() for im in self.images.values()
+        )
+        shapes = {id: list(im.shape) for id, im in self.images.items()}
+        self._send({"probes": self.probes, "images": shapes}, arrays)
+        self.ours = 0
+        self._receive(START)
+        self.ours = memory(self.process.pid)
+
+    def run(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Run one submission; raise `Dead` if the box does not survive it."""
+        self.used += 1
+        self._send({**job, **self.limits.job()})
+        result = self._receive(self.limits.submission + 10)
+        if not result.get("clean"):
+            self.used = 10**9  # something stays in it: take another
+        return result
+
+    def close(self) -> None:
+        """End the box and everything in it."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+    def _send(self, head: dict[str, Any], content: bytes = b"") -> None:
+        text = json.dumps({**head, "bytes": len(content)}).encode()
+        try:
+            self.process.stdin.write(struct.pack(">I", len(text)) + text)
+            self.process.stdin.write(content)
+            self.process.stdin.flush()
+        except OSError:
+            raise Dead("the box has ended") from None
+
+    def _receive(self, seconds: float) -> dict[str, Any]:
+        """Read a result: a head in JSON, and the bytes of each answer."""
+        end = time.monotonic() + seconds
+        size = struct.unpack(">I", self._bytes(4, end))[0]
+        if size > 4 * MIB:
+            raise Dead("the box sent more than it may")
+        try:
+            result = json.loads(self._bytes(size, end))
+            sizes = {str(k): int(v) for k, v in result["sizes"].items()}
+        except (ValueError, KeyError, AttributeError, RecursionError):
+            raise Dead("the box sent what cannot be read") from None
+        result["answers"] = {
+            name: self._bytes(count, end) for name, count in sizes.items()
+        }
+        return result
+
+    def _bytes(self, count: int, end: float) -> bytes:
+        """Read so many bytes in time, and look at the memory meanwhile."""
+        found = bytearray()
+        out = self.process.stdout.fileno()
+        while len(found) < count:
+            ready, _, _ = select.select([out], [], [], 0.2)
+            if ready:
+                chunk = os.read(out, min(MIB, count - len(found)))
+                if not chunk:
+                    raise Dead("the box ended")
+                found += chunk
+            elif time.monotonic() > end:
+                raise Dead("it took too long")
+            elif memory(self.process.pid, self.ours) > self.limits.memory:
+                raise Dead("it took too much memory")
+        return bytes(found)
+
+
+def memory(pid: int, shared: int = 0) -> int:
+    """Return the bytes that a process and its descendants use themselves.
+
+    A forked process begins with the pages of its parent, which are counted
+    once: so many of each process are *shared*.
+    """
+    total, left = 0, [pid]
+    while left:
+        one = left.pop()
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            fields = Path(f"/proc/{one}/statm").read_text().split()
+            own = (int(fields[1]) - int(fields[2])) * 4096
+            total += max(0, own - shared)
+            for thread in os.listdir(f"/proc/{one}/task"):
+                children = Path(f"/proc/{one}/task/{thread}/children")
+                left += map(int, children.read_text().split())
+    return total

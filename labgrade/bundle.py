@@ -1,0 +1,259 @@
+"""A bundle: all that grading a lab needs, made from its solution.
+
+Probes go into the box, right answers never do. Of the lab's `probes.py` the
+box gets what draws the inputs; references, hints and the pictures' labels
+stay outside. The right answers are what the solution itself gives, in two
+boxes of its own, and they must agree with the lab's references.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import hmac
+import importlib.util
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from types import ModuleType
+from typing import Any
+
+from cnnbook import exercises
+from cnnbook.exercises import Question
+from cnnbook.probing import Reads
+from labgrade import data, notebook
+from labgrade.box import Box, Limits
+
+LEAST = 16.0
+"""Bits that an answer must be worth."""
+NOT_A_LEAK = 24
+"""Signs of a line that may stand in both editions by chance."""
+
+
+class Refused(ValueError):
+    """A lab that cannot be released as it is; the message says why."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a lab is graded with; `content` is what its file holds."""
+
+    content: dict[str, Any]
+
+    @property
+    def questions(self) -> list[dict[str, Any]]:
+        """Return the questions, in their order."""
+        return self.content["questions"]
+
+    @property
+    def hash(self) -> str:
+        """Return the fingerprint of everything in it."""
+        return hashlib.sha256(self.text().encode()).hexdigest()
+
+    def text(self) -> str:
+        """Return the exact text of its file."""
+        return json.dumps(self.content, sort_keys=True, indent=1) + "\n"
+
+    def images(self) -> dict[str, Any]:
+        """Return the pictures that trained networks are asked to read."""
+        return {
+            question["id"]: data.restored(question["images"])
+            for question in self.questions
+            if "images" in question
+        }
+
+    def box(self, number: int = 0, isolated: bool = True) -> Box:
+        """Start a box with this bundle's probes."""
+        limits = Limits(**self.content["limits"])
+        return Box(
+            self.content["probes"], self.images(), number, isolated, limits
+        )
+
+
+def load(path: Path) -> Bundle:
+    """Read a bundle from its file."""
+    return Bundle(json.loads(path.read_text("utf-8")))
+
+
+def seed_of(secret: bytes, id: str, student: str = "") -> str:
+    """Return what a question's hidden inputs are drawn from."""
+    text = f"{id} {student}".encode()
+    return hmac.new(secret, text, hashlib.sha256).hexdigest()
+
+
+# The probes that go into the box
+
+IMPORTS = (ast.Import, ast.ImportFrom)
+
+
+def box_probes(source: str) -> str:
+    """Return the part of a lab's probes that draws inputs and asks.
+
+    References and hints are left out, with whatever only they use.
+    """
+    body = ast.parse(source).body
+    asked = [
+        {word.arg: word.value for word in call.keywords}
+        for statement in body
+        if "QUESTIONS" in _bound(statement)
+        for call in ast.walk(statement)
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "id", "") == "Question"
+    ]
+    probes = {
+        ast.literal_eval(words["id"]): words["probe"]
+        for words in asked
+        if "probe" in words and not _called(words["probe"], "Reads")
+    }
+    wanted = {name for probe in probes.values() for name in _names(probe)}
+    kept: set[int] = set()
+    while True:
+        more = {
+            number
+            for number, statement in enumerate(body)
+            if number not in kept and _bound(statement) & wanted
+        }
+        if not more:
+            break
+        kept |= more
+        wanted |= {name for number in more for name in _names(body[number])}
+    lines = [
+        ast.unparse(statement)
+        for number, statement in enumerate(body)
+        if number in kept or isinstance(statement, IMPORTS)
+    ]
+    rows = [f"    {id!r}: {ast.unparse(p)}," for id, p in probes.items()]
+    return "\n".join([*lines, "PROBES = {", *rows, "}", ""])
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    if isinstance(statement, notebook.DEFINITIONS):
+        return {statement.name}
+    return {
+        node.id
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def _called(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Call) and name in _names(node.func)
+
+
+# Release
+
+
+def release(lab: Path, secret: bytes, students: list[str] = ()) -> Bundle:
+    """Make the bundle of a lab's folder; a doubtful lab is `Refused`."""
+    name, probes = f"lab-{lab.name}", probes_of(lab)
+    asked = probes.QUESTIONS
+    refuse_leaks(lab)
+    content: dict[str, Any] = {
+        "lab": name,
+        "limits": {},
+        "probes": box_probes((lab / "probes.py").read_text("utf-8")),
+        "questions": [_described(question, secret) for question in asked],
+        "written": [
+            {"id": w.id, "title": w.title, "rubric": list(map(list, w.rubric))}
+            for w in getattr(probes, "WRITTEN", ())
+        ],
+    }
+    solution = (lab / "solution.ipynb").read_bytes()
+    answers = [_answers(Bundle(content), solution) for _ in range(2)]
+    for question, described in zip(asked, content["questions"], strict=True):
+        first, again = (each[question.id] for each in answers)
+        if "data" not in first:
+            raise Refused(
+                f"The solution fails its own {question.id}: {first}."
+            )
+        first, again = first["data"], again["data"]
+        if exercises.difference(again, first, 0.0):
+            raise Refused(
+                f"The solution answers {question.id} differently each time."
+            )
+        seed = described["seed"]
+        right = plain(question, question.reference, seed)
+        if fault := question.fault(first, right):
+            raise Refused(
+                f"The solution's answer to {question.id} is not the "
+                f"reference's: {fault[1]}."
+            )
+        if data.information(right) < LEAST:
+            raise Refused(
+                f"The answer to {question.id} could be guessed: let its "
+                "probe return more than one small number."
+            )
+        described["right"] = data.stored(right)
+        described["wrong"] = [
+            [data.stored(plain(question, wrong, seed)), hint]
+            for wrong, hint in question.hints
+        ]
+    return Bundle(content)
+
+
+def probes_of(lab: Path) -> ModuleType:
+    """Return the module of a lab's probes, wherever the lab lies."""
+    spec = importlib.util.spec_from_file_location(
+        f"cnnbook.labs.{lab.name}.probes", lab / "probes.py"
+    )
+    sys.modules[spec.name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def plain(question: Question, answer: Any, seed: str) -> Any:
+    """Return what a probe makes of an answer, drawn from this very seed."""
+    return exercises.plain(question.probe(answer, Random(seed)))
+
+
+def _described(question: Question, secret: bytes) -> dict[str, Any]:
+    seed = seed_of(secret, question.id)
+    words = [
+        "id",
+        "title",
+        "name",
+        "points",
+        "tolerance",
+        "share",
+        "otherwise",
+    ]
+    described = {word: getattr(question, word) for word in words}
+    described["seed"] = seed
+    if isinstance(question.probe, Reads):
+        images, _ = question.probe.samples(Random(seed))
+        described["images"] = data.stored(images.double().numpy())
+    return described
+
+
+def _answers(bundle: Bundle, solution: bytes) -> dict[str, Any]:
+    from labgrade.grade import answers_of
+
+    box = bundle.box()
+    try:
+        cells = notebook.code(notebook.parse(solution))
+        return answers_of(cells, bundle, box)["answers"]
+    finally:
+        box.close()
+
+
+def refuse_leaks(lab: Path) -> None:
+    """Refuse a student's edition that shows a line of the solution's own."""
+    editions = [
+        notebook.cells_of(json.loads((lab / f"{name}.ipynb").read_text()))
+        for name in ("lab", "solution")
+    ]
+    given, solved = (
+        [line.strip() for cell in cells for line in cell["text"].splitlines()]
+        for cells in editions
+    )
+    own = set(solved) - set(given)
+    text = "\n".join(given)
+    for line in sorted(own):
+        if len(line) >= NOT_A_LEAK and line in text:
+            raise Refused(f"The student's edition shows {line!r}.")

@@ -1,0 +1,186 @@
+"""Grade a submission: run it in a box, compare outside, say why.
+
+`grade` is a pure function of a submission's bytes and a bundle, so it may
+run anywhere and in any order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from cnnbook import exercises
+from labgrade import data, notebook
+from labgrade.box import Box, Dead
+from labgrade.bundle import Bundle
+
+REVIEW = (
+    "ctypes",
+    "subprocess",
+    "os.fork",
+    "sys.modules",
+    "sys._getframe",
+    "gc.get",
+    "__subclasses__",
+    "__globals__",
+    "/proc",
+    "labgrade",
+    "cnnbook.labs",
+    "cnnbook.probes",
+)
+"""Words that a person should look at; they never cost a point."""
+
+
+def answers_of(
+    cells: list[notebook.Cell], bundle: Bundle, box: Box
+) -> dict[str, Any]:
+    """Run cells; return each question's answer, and what went wrong.
+
+    Questions that need a training run after the others, on their own, so
+    that a slow training costs only itself.
+    """
+    found: dict[str, Any] = {"answers": {}, "failed": {}, "stuck": []}
+    quick = [q for q in bundle.questions if "images" not in q]
+    slow = [q for q in bundle.questions if "images" in q]
+    for questions in (quick, *([question] for question in slow)):
+        wanted = {question["name"] for question in questions}
+        _ask(questions, notebook.needed(cells, wanted), box, found)
+        lost = [q for q in questions if _lost(found["answers"].get(q["id"]))]
+        if lost:  # perhaps a cell was left out that mattered: run them all
+            _ask(lost, cells, box, found)
+    return found
+
+
+def _lost(answer: dict | None) -> bool:
+    """Whether an answer is missing a name, which another cell may define."""
+    if not answer:
+        return False
+    raised = str(answer.get("raised", "")) + str(answer.get("unusable", ""))
+    return "NameError" in raised
+
+
+def _ask(
+    questions: list[dict], cells: list, box: Box, found: dict[str, Any]
+) -> None:
+    result = box.run(
+        {
+            "cells": [
+                {"number": cell.number, "source": cell.source}
+                for cell in cells
+            ],
+            "questions": [
+                {word: question[word] for word in ("id", "name", "seed")}
+                for question in questions
+            ],
+            "skip": [],
+        }
+    )
+    for id, content in result["answers"].items():
+        try:
+            found["answers"][id] = data.unpacked(content)
+        except data.Forged as error:
+            found["answers"][id] = {"unusable": f"what came back: {error}"}
+    for fact in result["failed"]:
+        found["failed"][str(fact["cell"])] = str(fact["why"])
+    found["stuck"] += [list(map(str, place)) for place in result["stuck"]]
+
+
+def fingerprint(content: bytes) -> str:
+    """Return the name of these very bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def blank(
+    bundle: Bundle, content: bytes, status: str, note: str = ""
+) -> dict[str, Any]:
+    """Return the result of a submission that got no point."""
+    return {
+        "bundle": bundle.hash,
+        "submission": fingerprint(content),
+        "status": status,
+        "note": note,
+        "marks": {q["id"]: 0 for q in bundle.questions},
+        "remarks": {},
+        "failed": {},
+        "review": [],
+        "words": {},
+    }
+
+
+def grade(content: bytes, bundle: Bundle, box: Box) -> dict[str, Any]:
+    """Return the marks of one submission, with a reason for each."""
+    try:
+        cells = notebook.code(notebook.parse(content))
+        found = answers_of(cells, bundle, box)
+    except notebook.Unreadable as error:
+        return blank(bundle, content, "unreadable", str(error))
+    text = "\n".join(cell.source for cell in cells)
+    result = {
+        **blank(bundle, content, "graded"),
+        "failed": found["failed"],
+        "review": [word for word in REVIEW if word in text],
+        "words": written(content, bundle),
+    }
+    for question in bundle.questions:
+        right, remark = judge(question, found["answers"].get(question["id"]))
+        result["marks"][question["id"]] = question["points"] if right else 0
+        result["remarks"][question["id"]] = remark
+    return result
+
+
+def judge(question: dict[str, Any], answer: Any) -> tuple[bool, str]:
+    """Compare an answer with the right one; never tell what that is."""
+    if answer is None:
+        return False, "It gave no answer in time, or ended the program."
+    if "missing" in answer:
+        return False, f"There is no {question['name']} in the notebook."
+    if "raised" in answer or "unusable" in answer:
+        why = str(answer.get("raised") or answer.get("unusable"))
+        if "NotImplementedError" in why and "yours" in why:
+            return False, "It is not written yet."
+        return False, f"It could not be used: {why}."
+    asked = exercises.Question(
+        question["id"],
+        question["title"],
+        None,
+        tolerance=question["tolerance"],
+        share=question["share"],
+    )
+    given = answer.get("data")
+    if asked.fault(given, data.restored(question["right"])) is None:
+        return True, "Right."
+    for wrong, hint in question["wrong"]:
+        if asked.fault(given, data.restored(wrong)) is None:
+            return False, hint[0].upper() + hint[1:]
+    return False, question["otherwise"]
+
+
+def written(content: bytes, bundle: Bundle) -> dict[str, str]:
+    """Return the answers in words, by question."""
+    found = {}
+    texts = [
+        cell["text"]
+        for cell in notebook.cells_of(notebook.parse(content))
+        if cell["kind"] == "markdown"
+    ]
+    for number, question in enumerate(bundle.content["written"], 1):
+        mark = f"**Answer W{number}.**"
+        for text in texts:
+            if text.lstrip().startswith(mark):
+                found[question["id"]] = text.lstrip()[len(mark) :].strip()
+    return found
+
+
+def grade_twice(
+    content: bytes, bundle: Bundle, box: Box, again: Any
+) -> tuple[dict[str, Any], Box]:
+    """Grade; if the box dies, once more in a fresh one before a zero."""
+    why = ""
+    for _ in range(2):
+        try:
+            return grade(content, bundle, box), box
+        except Dead as error:
+            why = str(error)
+            box.close()
+            box = again()
+    return blank(bundle, content, "ended the box", why), box

@@ -1,0 +1,247 @@
+"""Read an untrusted notebook, and choose the cells that a question needs.
+
+A file is refused before it is parsed if it is a link, too large or too deep.
+What is left is a list of code cells, as text. Only cells that can matter for
+an answer are run: those that define the names it uses, and theirs.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import symtable
+from dataclasses import dataclass
+from pathlib import Path
+
+LARGEST = 20 * 2**20
+DEEPEST = 60
+CELLS = 2000
+MAGIC = re.compile(r"^\s*[%!].*$", re.MULTILINE)
+OURS = {"check", "score"}
+GIVEN = {"scale"}
+"""What every lab makes first, and no call changes."""
+PLACES = (ast.Attribute, ast.Subscript, ast.Name)
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+class Unreadable(ValueError):
+    """A file that is no notebook; the message says why."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of code that Python can read, and what it does with names."""
+
+    number: int
+    source: str
+    defines: frozenset[str]
+    """Names that it binds, by `=`, `def`, `import` or otherwise."""
+    fixed: frozenset[str]
+    """Those of them that are functions, classes or modules."""
+    uses: frozenset[str]
+    """Names of the notebook that it mentions, in functions too."""
+    changes: frozenset[str]
+    """Names whose value it hands on when it is run, and so may change."""
+    calls: frozenset[str]
+    """Names that it calls when it is run."""
+    inside: dict[str, tuple[frozenset[str], frozenset[str]]]
+    """What each of its functions changes and calls when it is called."""
+
+
+def read(path: Path) -> bytes:
+    """Return the bytes of a submitted file."""
+    if path.is_symlink():
+        raise Unreadable("it is a link")
+    if not path.is_file():
+        raise Unreadable("it is no file")
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise Unreadable(f"it has {size:,} bytes, more than {LARGEST:,}")
+    return path.read_bytes()
+
+
+def parse(content: bytes) -> dict:
+    """Return a notebook, as JSON gives it."""
+    if len(content) > LARGEST:
+        raise Unreadable(f"it has more than {LARGEST:,} bytes")
+    if depth(content) > DEEPEST:
+        raise Unreadable(f"it is nested deeper than {DEEPEST} levels")
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        raise Unreadable("it is no JSON") from None
+    if not isinstance(found, dict):
+        raise Unreadable("it is no notebook")
+    return found
+
+
+def depth(content: bytes) -> int:
+    """Return how deep brackets are nested, those in strings left out."""
+    bare = re.sub(rb'"(?:[^"\\]|\\.)*"', b"", content, flags=re.DOTALL)
+    level = deepest = 0
+    for sign in re.findall(rb"[\[\]{}]", bare):
+        level += 1 if sign in b"[{" else -1
+        deepest = max(deepest, level)
+    return deepest
+
+
+def cells_of(notebook: dict) -> list[dict]:
+    """Return the cells of a notebook of format 3 or 4, text joined."""
+    cells = notebook.get("cells")
+    if cells is None:  # format 3
+        sheets = notebook.get("worksheets")
+        sheet = sheets[0] if isinstance(sheets, list) and sheets else {}
+        cells = sheet.get("cells") if isinstance(sheet, dict) else None
+    if not isinstance(cells, list):
+        raise Unreadable("it has no cells")
+    if len(cells) > CELLS:
+        raise Unreadable(f"it has {len(cells):,} cells, more than {CELLS:,}")
+    found = []
+    for cell in cells:
+        if not isinstance(cell, dict):
+            raise Unreadable("one of its cells is none")
+        text = cell.get("source", cell.get("input", ""))
+        if isinstance(text, list):
+            text = "".join(part for part in text if isinstance(part, str))
+        if isinstance(text, str):
+            kind = str(cell.get("cell_type"))
+            found.append({"kind": kind, "text": text})
+    return found
+
+
+def code(notebook: dict) -> list[Cell]:
+    """Return the code that Python can read; checks and magics are dropped."""
+    found = []
+    for number, cell in enumerate(cells_of(notebook)):
+        if cell["kind"] != "code":
+            continue
+        if "google.colab" in cell["text"]:  # the cell that readies Colab
+            continue
+        source = MAGIC.sub("pass", cell["text"])
+        try:
+            cell_ = understood(number, source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        if cell_:
+            found.append(cell_)
+    return found
+
+
+def understood(number: int, source: str) -> Cell | None:
+    """Return what a cell does with names; None for one that only checks."""
+    body = ast.parse(source).body
+    if all(map(is_check, body)):
+        return None
+    table = symtable.symtable(source, "cell", "exec")
+    defines, uses = names(table)
+    known = {
+        inner.get_name(): names(inner)[1] for inner in table.get_children()
+    }
+    functions = {
+        node.name: node for node in body if isinstance(node, DEFINITIONS)
+    }
+    imports = {
+        (part.asname or part.name).split(".")[0]
+        for node in body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for part in node.names
+    }
+    run = [node for node in body if not isinstance(node, DEFINITIONS)]
+    return Cell(
+        number,
+        source,
+        defines,
+        frozenset({*functions, *imports}),
+        uses,
+        *effects(run),
+        {
+            name: tuple(found & known[name] for found in effects([node]))
+            for name, node in functions.items()
+        },
+    )
+
+
+def is_check(statement: ast.stmt) -> bool:
+    """Whether a statement only asks for a verdict."""
+    value = getattr(statement, "value", None)
+    if not isinstance(statement, ast.Expr) or not isinstance(value, ast.Call):
+        return False
+    name = getattr(value.func, "id", getattr(value.func, "attr", ""))
+    return name in OURS
+
+
+def names(table: symtable.SymbolTable) -> tuple[frozenset, frozenset]:
+    """Return the names that a cell binds, and those that it mentions."""
+    binds, uses = set(), set()
+    for symbol in table.get_symbols():
+        if table.get_type() == "module" or symbol.is_declared_global():
+            if symbol.is_assigned() or symbol.is_imported():
+                binds.add(symbol.get_name())
+            if symbol.is_referenced():
+                uses.add(symbol.get_name())
+        elif symbol.is_global():
+            uses.add(symbol.get_name())
+    for inner in table.get_children():
+        more = names(inner)
+        binds, uses = binds | more[0], uses | more[1]
+    return frozenset(binds), frozenset(uses)
+
+
+def effects(nodes: list[ast.stmt]) -> tuple[frozenset, frozenset]:
+    """Return what these statements may change, and what they call."""
+    changes, calls = set(), set()
+    for node in (part for whole in nodes for part in ast.walk(whole)):
+        if isinstance(node, ast.Call):  # f(x) and x.f() may change x
+            handed = [*node.args, *(word.value for word in node.keywords)]
+            if isinstance(node.func, ast.Name):
+                calls.add(node.func.id)
+            else:
+                handed.append(node.func)
+            changes.update(map(root, handed))
+        elif isinstance(node, PLACES) and not isinstance(node.ctx, ast.Load):
+            changes.add(root(node))
+    return frozenset(changes - {None}), frozenset(calls)
+
+
+def root(node: ast.AST) -> str | None:
+    """Return the name at the beginning of a.b[c].d."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def needed(cells: list[Cell], wanted: set[str]) -> list[Cell]:
+    """Return the cells that the values of these names may depend on.
+
+    A function or a class does not change when it is called or handed on;
+    anything else may, so a cell that hands it on is needed too, also when it
+    does so inside a function that it calls.
+    """
+    fixed = {name for cell in cells for name in cell.fixed} | GIVEN
+    inside = {name: e for cell in cells for name, e in cell.inside.items()}
+    changed = {cell.number: changes(cell, inside) - fixed for cell in cells}
+    names_, chosen = set(wanted), set()
+    while True:
+        more = [
+            cell
+            for cell in cells
+            if cell.number not in chosen
+            and (cell.defines | changed[cell.number]) & names_
+        ]
+        if not more:
+            return [cell for cell in cells if cell.number in chosen]
+        chosen |= {cell.number for cell in more}
+        names_ = names_.union(*(cell.uses for cell in more))
+
+
+def changes(cell: Cell, inside: dict) -> set[str]:
+    """Return what a cell may change, by itself or in what it calls."""
+    found, calls, seen = set(cell.changes), set(cell.calls), set()
+    while calls - seen:
+        name = min(calls - seen)
+        seen.add(name)
+        if name in inside:
+            found |= inside[name][0]
+            calls |= inside[name][1]
+    return found
