@@ -632,11 +632,17 @@ def test_the_cell_readies_colab_within_ten_seconds(
     assert float(said["used"]) <= 10
 
 
-@pytest.mark.parametrize("name", colab_env.FEW)
+@pytest.fixture(scope="module")
+def cases() -> dict[str, colab_env.Case]:
+    """Every notebook that can be run."""
+    return colab_env.cases()
+
+
+@pytest.mark.parametrize("name", colab_env.few())
 def test_a_notebook_runs_alone_in_colab_s_versions(
-    installed: Path, name: str
+    installed: Path, cases: dict[str, colab_env.Case], name: str
 ) -> None:
-    case = colab_env.cases()[name]
+    case = cases[name]
     with colab_env.surroundings():
         ran = colab_env.execute(case, installed)
     if "lab-" not in name or "solution" in name:

@@ -44,8 +44,8 @@ from tools.notebooks import STEADY, name_of, read  # noqa: E402
 VERSIONS = ROOT / "tests" / "colab_versions.txt"
 STAND_IN = ROOT / "tests" / "colab_stand_in"
 PLACE = ROOT / ".venv" / "colab"
-FEW = ("convolution", "errata", "lab-conv", "lab-conv-solution")
-"""What `make test` runs: widgets, the registry, a lab and its solution."""
+FEW = ("convolution", "errata", "lab-conv-solution")
+"""What `make test` runs beside what students open: every lab's edition."""
 LIMIT = 120
 """Seconds that one cell may take."""
 
@@ -208,6 +208,12 @@ def cases(root: Path = ROOT) -> dict[str, Case]:
     return {case.name: case for case in found}
 
 
+def few(root: Path = ROOT) -> list[str]:
+    """Return the names of what `make test` runs."""
+    labs = sorted(root.glob("labs/*/lab.ipynb"))
+    return [*FEW, *(f"lab-{path.parent.name}" for path in labs)]
+
+
 def _kernel(python: Path) -> type[AsyncKernelManager]:
     """Return a manager whose one kernel is that of the environment."""
     spec = KernelSpec(
@@ -299,7 +305,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--all", action="store_true", help="every notebook")
     given = parser.parse_args(arguments)
     known = cases()
-    names = list(known) if given.all else given.names or list(FEW)
+    names = list(known) if given.all else given.names or few()
     python = ensure()
     with tempfile.TemporaryDirectory() as folder:
         wheel = wheel_of(copy_of(Path(folder) / "book"), Path(folder))
