@@ -61,7 +61,7 @@ lock: $(ALL)  ## write requirements.lock anew
 	@echo "torch==$(TORCH)" > $(VENV)/torch.txt
 	$(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-		-c $(VENV)/torch.txt --extra site --extra dev \
+		-c $(VENV)/torch.txt --extra site --extra dev --extra grading \
 		--output-file requirements.lock pyproject.toml
 	@sed -i.old -E -e 's/\+cpu$$//' -e '/^(nvidia-|cuda-|triton|#|$$)/d' \
 		requirements.lock

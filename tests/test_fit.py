@@ -16,6 +16,7 @@ from torch import nn
 
 from cnnbook import training
 from cnnbook.training import checkpoints, parallel, schedule
+from cnnbook.training.code import fingerprint, same_code
 from cnnbook.training.progress import Progress
 
 
@@ -43,8 +44,20 @@ def small_net(seed=0, norm=True):
     )
 
 
+FALL = {"after": None, "spoiled": None, "seen": 0}
+
+
+def watched(images):
+    """An augmentation that changes nothing, and may fall over."""
+    FALL["seen"] += 1
+    if FALL["after"] is not None and FALL["seen"] > FALL["after"]:
+        raise KeyboardInterrupt
+    return images * (math.nan if FALL["seen"] == FALL["spoiled"] else 1)
+
+
 def train(net, **changes):
     settings = {"epochs": 3, "batch": 16, "rate": 0.05, "device": "cpu"}
+    settings["augment"] = watched
     return training.fit(net, *samples(), **settings | changes)
 
 
@@ -209,15 +222,10 @@ def test_flips_mirror_about_half():
 def interrupted(net, folder, after, **changes):
     """Train until so many batches were seen, then fall over."""
 
-    def fall(images):
-        fall.seen += 1
-        if fall.seen > after:
-            raise KeyboardInterrupt
-        return images
-
-    fall.seen = 0
+    FALL.update(after=after, seen=0)
     with pytest.raises(KeyboardInterrupt):
-        train(net, folder=folder, augment=fall, minutes=0, **changes)
+        train(net, folder=folder, minutes=0, **changes)
+    FALL.update(after=None)
 
 
 @pytest.mark.parametrize("average", [None, 0.9])
@@ -286,6 +294,57 @@ def test_another_nets_checkpoint_is_refused(tmp_path):
     train(small_net(), folder=tmp_path)
     with pytest.raises(training.CheckpointError, match="whose weights is"):
         train(small_net(norm=False), folder=tmp_path)
+
+
+def mean_loss(outputs, targets):
+    return nn.functional.cross_entropy(outputs, targets)
+
+
+def mended_loss(outputs, targets):
+    return 2 * nn.functional.cross_entropy(outputs, targets)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"loss": mean_loss}, {"loss": mended_loss}),
+        ({}, {"loss": nn.CrossEntropyLoss(label_smoothing=0.1)}),
+        ({}, {"augment": training.flips()}),
+        ({"augment": training.crops(2)}, {"augment": training.crops(1)}),
+    ],
+    ids=["code", "option", "none", "closure"],
+)
+def test_a_mended_training_is_not_taken_for_the_old_one(
+    tmp_path, before, after
+):
+    train(small_net(), folder=tmp_path, **before)
+    train(small_net(), folder=tmp_path, **before)  # the same: nothing to do
+    with pytest.raises(training.CheckpointError, match="written otherwise"):
+        train(small_net(), folder=tmp_path, **after)
+
+
+def test_a_mended_net_is_not_taken_for_the_old_one():
+    def net_of(factor):
+        class Net(nn.Module):
+            def forward(self, x):
+                return factor * x
+
+        return nn.Sequential(Net())
+
+    def other():
+        class Net(nn.Module):
+            def forward(self, x):
+                return x.relu()
+
+        return nn.Sequential(Net())
+
+    assert fingerprint(net_of(2)) == fingerprint(net_of(2))
+    assert fingerprint(net_of(2)) != fingerprint(net_of(3))
+    assert fingerprint(net_of(2)) != fingerprint(other())
+    here, digest = fingerprint(net_of(2))
+    assert same_code(["3.9", digest], [here, "x"])
+    assert same_code(None, [here, digest])
+    assert not same_code([here, "y"], [here, digest])
 
 
 def test_a_foreign_last_gives_way_to_ours_before(tmp_path, capsys):
@@ -415,13 +474,10 @@ def test_twenty_kills_change_nothing(tmp_path):
 
 
 def test_a_loss_that_is_no_number_is_named_by_its_step(tmp_path):
-    def spoil(images):
-        spoil.seen += 1
-        return images * (math.nan if spoil.seen == 8 else 1)
-
-    spoil.seen = 0
+    FALL.update(seen=0, spoiled=8)
     with pytest.raises(training.TrainingError, match="loss at step 8 is nan"):
-        train(small_net(), augment=spoil, folder=tmp_path)
+        train(small_net(), folder=tmp_path)
+    FALL.update(spoiled=None)
     # what was kept is from before it, and the training can go on from there
     assert len(train(small_net(), folder=tmp_path)) == 3
 
@@ -529,7 +585,7 @@ seen = []
 
 def watch(batch):
     seen.extend(batch.sum((1, 2, 3)).tolist())
-    if "{die}" == str(rank) and len(seen) > 60:
+    if os.environ.get("DIE") == str(rank) and len(seen) > 60:
         os._exit(7)
     return batch
 
@@ -548,9 +604,9 @@ torch.save(
 
 
 def launch(tmp_path, processes, die="nobody", name="kept"):
-    script = tmp_path / f"team-{die}.py"
+    script = tmp_path / "team.py"
     tests = os.path.dirname(os.path.abspath(__file__))
-    script.write_text(TEAM.format(tests=tests, die=die))
+    script.write_text(TEAM.format(tests=tests))
     folder = tmp_path / name
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
@@ -558,7 +614,12 @@ def launch(tmp_path, processes, die="nobody", name="kept"):
     if processes == 1:
         command = [sys.executable, script, folder]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=150, check=False
+        command,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+        env={**os.environ, "DIE": die},
     )
     ends = sorted(folder.glob("end-*.pt"))
     return done, [torch.load(end, weights_only=True) for end in ends]

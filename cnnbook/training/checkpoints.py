@@ -17,6 +17,8 @@ from typing import Any, Protocol
 
 import torch
 
+from cnnbook.training.code import same_code
+
 KIND = b"cnnbook checkpoint 1 "
 
 
@@ -109,7 +111,7 @@ class Checkpoints:
             raise Torn(
                 f"The checkpoint {path} cannot be read by this version."
             ) from None
-        for name in sorted({*recipe, *self.recipe}):
+        for name in sorted({*recipe, *self.recipe} - {"code"}):
             theirs, ours = recipe.get(name), self.recipe.get(name)
             if theirs != ours:
                 raise Foreign(
@@ -117,6 +119,12 @@ class Checkpoints:
                     f"{name} is {theirs!r} where yours is {ours!r}; give "
                     "another folder, or delete this one to begin anew."
                 )
+        if not same_code(recipe.get("code"), self.recipe.get("code")):
+            raise Foreign(
+                f"The checkpoint {path} is of a training whose net, loss or "
+                "augmentation was written otherwise; give another folder, or "
+                "delete this one to begin anew."
+            )
         return state
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from cnnbook.training.augment import Augment
 from cnnbook.training.checkpoints import Keeper
+from cnnbook.training.code import fingerprint
 from cnnbook.training.faults import (
     PRECISIONS,
     Loss,
@@ -106,6 +107,7 @@ def fit(
         )
         shapes = {name: list(w.shape) for name, w in net.named_parameters()}
         recipe |= {"samples": len(images), "weights": shapes}
+        recipe |= {"code": fingerprint(net, loss, augment)}
         keeper = Keeper(folder, recipe, minutes, writes=us.rank == 0)
         keeper.resume(state)
         model = us.wrap(torch.compile(net) if compile else net, where)
