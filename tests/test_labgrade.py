@@ -92,7 +92,7 @@ def test_untouched_work_gets_none(bundle, box, lab) -> None:
         ),
         ({"area": "def area(h, w):\n    1 / 0"}, [0, 4, 1, 2], "ZeroDiv"),
         ({"area": "1 / 0"}, [0, 4, 1, 2], "There is no area"),
-        ({"area": "def area(h, w)\n    retur"}, [0, 4, 1, 2], "is no area"),
+        ({"area": "def area(h, w)\n    return"}, [0, 4, 1, 2], "is no area"),
         ({"area": "area = 12"}, [0, 4, 1, 2], "a function is wanted"),
         (
             {"area": "%pip install x\n!ls\ndef area(h, w): return h*w"},
