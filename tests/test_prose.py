@@ -110,6 +110,13 @@ def test_no_number_of_the_page_is_merely_typed(
     assert prose.check(path, registry.covers) == []
 
 
+def test_a_lab_names_its_sources_in_words() -> None:
+    assert prose.named_source("He and others report 8.75 % (2015, Table 6).")
+    assert prose.named_source("The paper reports 11 %.")
+    assert not prose.named_source("It has 61,706 parameters, as in 1998.")
+    assert not prose.named_source("Newspapers say 11 %.")
+
+
 def test_every_page_is_read() -> None:
     names = [
         path.relative_to(ROOT).with_suffix("").as_posix() for path in PAGES

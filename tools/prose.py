@@ -17,7 +17,8 @@ KiB MiB GiB, GMACs and GFLOPs, s ms µs min h. A figure is covered when
 - an equation of the page's own text gives it: 28 · 28 · 6 = 4,704. Its terms
   have to be covered too, and an equation whose sides differ is a fault;
 - its own sentence, list item or table row cites a paper, or the head of its
-  column, or the sentence that ends with a colon before the table or list;
+  column, or the sentence that ends with a colon before the table or list (in
+  a lab, which is plain Markdown, it says so in words);
 - the registry of claims knows it.
 
 Years from 1900 to 2030, dates, versions, addresses, the numbers of equations
@@ -51,7 +52,7 @@ from nbformat import NotebookNode
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools.notebooks import ROOT, notebooks, read, toc
+from tools.notebooks import ROOT, name_of, notebooks, read, toc
 from tools.numerals import (
     Number,
     equations,
@@ -338,7 +339,18 @@ def check(path: Path, registered: Covers) -> list[str]:
     else:
         text = path.read_text("utf-8")
         told = [(f"line {one.line}", one) for one in sentences(text)]
+    if name_of(path).startswith("lab-"):  # plain Markdown has no roles
+        told = [
+            (place, replace(one, cited=one.cited or named_source(one.text)))
+            for place, one in told
+        ]
     return list(dict.fromkeys(_faults(told, covering, registered)))
+
+
+def named_source(text: str) -> bool:
+    """Whether a sentence says in words whose figure it quotes."""
+    source = r"\bpaper\b|\bothers\b.*\b\d{4}\b|says its maker"
+    return bool(re.search(source, text, re.DOTALL))
 
 
 def _faults(
@@ -398,13 +410,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("names", nargs="*", metavar="PAGE")
     names = parser.parse_args(arguments).names
-    known = {path.stem: path for path in pages()}
-    if strange := [name for name in names if Path(name).stem not in known]:
+    known = {name_of(path): path for path in pages()}
+    if strange := [name for name in names if name not in known]:
         parser.error(
             f"there is no page {strange[0]!r}: the pages are "
             f"{', '.join(known)}"
         )
-    chosen = [known[Path(name).stem] for name in names or known]
+    chosen = [known[name] for name in names or known]
     registered = claims.load().covers
     problems = [
         f"{path.relative_to(ROOT)}, {fault}."
