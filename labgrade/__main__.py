@@ -15,61 +15,18 @@ from cnnbook import lab
 from labgrade import box, bundle, course, desk, report
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="labgrade", description="Grade untrusted notebooks."
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-
-    def command(name: str, about: str, *words: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=about)
-        for word in words:
-            made.add_argument(word, type=str if word in TEXTS else Path)
-        return made
-
-    one = command("release", "make a lab's edition and its bundle", "lab")
-    one.add_argument("--out", type=Path, required=True)
-    one.add_argument("--secret-file", type=Path, required=True)
-    one.add_argument("--labs", type=Path, default=Path("labs"))
-    one = command("grade", "grade a folder of submissions", "submissions")
-    one.add_argument("--bundle", type=Path, required=True)
-    one.add_argument("--out", type=Path, required=True)
-    one.add_argument("-j", "--workers", type=int, default=os.cpu_count() or 1)
-    one.add_argument("--dask", metavar="ADDRESS")
-    one.add_argument("--isolation", choices=("box", "none"), default="box")
-    for name, about, words in (
-        ("explain", "say where a student's marks come from", ["student"]),
-        ("sheet", "write a sheet for the answers in words", []),
-        ("merge", "read a filled sheet", ["sheet"]),
-        ("export", "write the marks for another system", ["format"]),
-    ):
-        one = command(name, about, *words)
-        one.add_argument("--out", type=Path, required=True)
-        if name == "export":
-            one.add_argument("--roster", type=Path, required=True)
-    command("doctor", "say what this machine lacks")
-    given = parser.parse_args(arguments)
-    lab.scale("smoke")
-    try:
-        return COMMANDS[given.command](given)
-    except (bundle.Refused, ValueError, OSError) as error:
-        print(f"labgrade: {error}", file=sys.stderr)
-        return 2
-
-
-TEXTS = ("lab", "student", "format")
-
-
 def release(given: argparse.Namespace) -> int:
-    """Make the student's edition and the bundle."""
+    """Make a lab's edition for students, and the bundle to grade it with."""
     if not given.secret_file.exists():
         given.secret_file.write_text(secrets.token_hex(32) + "\n")
         given.secret_file.chmod(0o600)
         print(f"A new secret is in {given.secret_file}: keep it, show nobody.")
     secret = given.secret_file.read_text().strip().encode()
     folder = given.labs / given.lab.removeprefix("lab-")
-    made = bundle.release(folder, secret)
+    people = desk.roster(given.per_student) if given.per_student else []
+    made = bundle.release(
+        folder, secret, [course.name_of(one["student"]) for one in people]
+    )
     given.out.mkdir(parents=True, exist_ok=True)
     name = made.content["lab"]
     shutil.copy(folder / "lab.ipynb", given.out / f"{name}.ipynb")
@@ -79,7 +36,7 @@ def release(given: argparse.Namespace) -> int:
 
 
 def grade(given: argparse.Namespace) -> int:
-    """Grade what is new, and write everything anew."""
+    """Grade what is new in a folder of submissions."""
     isolated = given.isolation == "box"
     if isolated and (lacking := box.lacking()):
         raise ValueError(" ".join(lacking))
@@ -90,25 +47,16 @@ def grade(given: argparse.Namespace) -> int:
         )
     loaded = bundle.load(given.bundle)
     given.out.mkdir(parents=True, exist_ok=True)
-    shutil.copy(given.bundle, given.out / "bundle.json")
+    (given.out / "bundle.json").write_text(loaded.text(), "utf-8")
     submissions = course.collect(given.submissions)
+    log = given.out / "log.jsonl"
     try:
         with _executor(given) as executor:
-            rows = course.grade_course(
-                submissions,
-                loaded,
-                given.out / "log.jsonl",
-                executor,
-                isolated,
-            )
+            course.grade_course(submissions, loaded, log, executor, isolated)
     finally:
         course.end_boxes()
-    order = [one.student for one in submissions]
-    state = {"order": order, "isolated": isolated}
-    (given.out / "state.json").write_text(json.dumps(state), "utf-8")
-    (given.out / "rows.json").write_text(json.dumps(rows), "utf-8")
-    report.write(given.out, rows, loaded, _words(given.out), isolated)
-    print(f"{len(rows)} submissions: {given.out / 'report.html'}")
+    report.write(given.out, _grading(given.out))
+    print(f"{len(submissions)} submissions: {given.out / 'report.html'}")
     return 0
 
 
@@ -120,56 +68,48 @@ def _executor(given: argparse.Namespace) -> Executor:
     return Client(given.dask).get_executor(pure=False)
 
 
-def _state(out: Path) -> tuple[list[dict], bundle.Bundle, bool]:
-    rows = json.loads((out / "rows.json").read_text("utf-8"))
-    state = json.loads((out / "state.json").read_text("utf-8"))
-    return rows, bundle.load(out / "bundle.json"), state["isolated"]
-
-
-def _words(out: Path) -> dict[str, dict]:
-    path = out / "written.json"
-    return json.loads(path.read_text("utf-8")) if path.exists() else {}
+def _grading(out: Path) -> report.Grading:
+    """Read what a folder of marks holds."""
+    words = out / "written.json"
+    return report.Grading(
+        course.latest(out / "log.jsonl"),
+        bundle.load(out / "bundle.json"),
+        json.loads(words.read_text("utf-8")) if words.exists() else {},
+    )
 
 
 def explain(given: argparse.Namespace) -> int:
     """Say where a student's marks come from."""
-    rows, loaded, _ = _state(given.out)
-    print(desk.explain(given.student, rows, loaded))
+    print(desk.explain(given.student, _grading(given.out)))
     return 0
 
 
 def sheet(given: argparse.Namespace) -> int:
-    """Write the sheet for the answers in words."""
-    rows, loaded, _ = _state(given.out)
+    """Write a sheet for the answers in words."""
     path = given.out / "sheet.csv"
-    path.write_text(desk.sheet(rows, loaded, _words(given.out)), "utf-8")
+    path.write_text(desk.sheet(_grading(given.out)), "utf-8")
     print(f"Fill in the column `points` of {path}, then `labgrade merge`.")
     return 0
 
 
 def merge(given: argparse.Namespace) -> int:
     """Take the points of a filled sheet; what was given before stays."""
-    rows, loaded, isolated = _state(given.out)
+    grading = _grading(given.out)
     text = given.sheet.read_text("utf-8-sig")
-    found, faults = desk.merge(text, loaded)
-    words = _words(given.out)
+    found, faults = desk.merge(text, grading.bundle)
     for student, marks in found.items():
-        words.setdefault(student, {}).update(marks)
-    path = given.out / "written.json"
-    path.write_text(json.dumps(words, indent=1, sort_keys=True), "utf-8")
-    report.write(given.out, rows, loaded, words, isolated)
+        grading.words.setdefault(student, {}).update(marks)
+    text = json.dumps(grading.words, indent=1, sort_keys=True)
+    (given.out / "written.json").write_text(text, "utf-8")
+    report.write(given.out, grading)
     print("\n".join(faults) or f"{len(found)} students have their points.")
     return 1 if faults else 0
 
 
 def export(given: argparse.Namespace) -> int:
     """Write the marks for another system, and say who did not match."""
-    if given.format not in desk.FORMATS:
-        raise ValueError(f"The formats are {', '.join(desk.FORMATS)}.")
-    rows, loaded, _ = _state(given.out)
-    people = desk.roster(given.roster)
     text, faults = desk.export(
-        given.format, rows, _words(given.out), loaded, people
+        given.format, _grading(given.out), desk.roster(given.roster)
     )
     path = given.out / f"{given.format}.csv"
     path.write_text(text, "utf-8")
@@ -184,15 +124,64 @@ def doctor(given: argparse.Namespace) -> int:
     return 1 if faults else 0
 
 
+NEEDED = {"type": Path, "required": True}
+ROSTER = "a CSV with a column `student`, named as the submissions are"
 COMMANDS = {
-    "release": release,
-    "grade": grade,
-    "explain": explain,
-    "sheet": sheet,
-    "merge": merge,
-    "export": export,
-    "doctor": doctor,
+    release: {
+        "lab": {},
+        "--out": NEEDED,
+        "--secret-file": NEEDED,
+        "--labs": {"type": Path, "default": Path("labs")},
+        "--per-student": {
+            "type": Path,
+            "metavar": "ROSTER",
+            "help": f"give each student inputs of their own; {ROSTER}",
+        },
+    },
+    grade: {
+        "submissions": {"type": Path},
+        "--bundle": NEEDED,
+        "--out": NEEDED,
+        "-j --workers": {"type": int, "default": os.cpu_count() or 1},
+        "--dask": {"metavar": "ADDRESS"},
+        "--isolation": {"choices": ("box", "none"), "default": "box"},
+        "--changed": {
+            "action": "store_true",
+            "help": "grade only what is new or changed; the log in OUT "
+            "remembers the rest, so this is always so",
+        },
+    },
+    explain: {"student": {}, "--out": NEEDED},
+    sheet: {"--out": NEEDED},
+    merge: {"sheet": {"type": Path}, "--out": NEEDED},
+    export: {
+        "format": {"choices": desk.FORMATS},
+        "--out": NEEDED,
+        "--roster": {**NEEDED, "help": ROSTER},
+    },
+    doctor: {},
 }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="labgrade", description="Grade untrusted notebooks."
+    )
+    commands = parser.add_subparsers(required=True)
+    for run, words in COMMANDS.items():
+        command = commands.add_parser(run.__name__, help=run.__doc__)
+        command.set_defaults(run=run)
+        for names, how in words.items():
+            command.add_argument(*names.split(), **how)
+    given = parser.parse_args(arguments)
+    lab.scale("smoke")
+    try:
+        return given.run(given)
+    except (ValueError, OSError) as error:
+        print(f"labgrade: {error}", file=sys.stderr)
+        return 2
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,7 +14,6 @@ import os
 import select
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import sysconfig
@@ -24,10 +23,14 @@ from pathlib import Path
 from typing import Any
 
 MIB = 2**20
+LARGEST = 256 * MIB
+"""Of a box's line: all answers of a submission."""
 WORKER = Path(__file__).with_name("worker.py")
 SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")
 START = 120.0
 """Seconds that a box may take to be ready: it imports torch."""
+WORN = 200
+"""Submissions after which a box is replaced."""
 USERS = 61000
 """Started by root, box n runs as the user of this number plus n."""
 
@@ -135,9 +138,9 @@ class Box:
 
     probes: str
     images: dict[str, Any] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
     number: int = 0
     isolated: bool = True
-    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         """Start it, and wait until it has imported what is slow."""
@@ -154,26 +157,36 @@ class Box:
             start_new_session=True,
         )
         self.used = 0
-        arrays = b"".join(
-            im.astype("<f8").tobytes() for im in self.images.values()
-        )
-        shapes = {id: list(im.shape) for id, im in self.images.items()}
-        self._send({"probes": self.probes, "images": shapes}, arrays)
+        self._send({"probes": self.probes, "images": self.images})
         self.ours = 0
-        self._receive(START)
+        try:
+            self._receive(START)
+        except Dead as error:
+            self.close()
+            raise OSError(f"A box cannot be started: {error}.") from None
         self.ours = memory(self.process.pid)
+
+    @property
+    def kit(self) -> tuple[str, dict[str, Any], Limits]:
+        """What it was started with."""
+        return self.probes, self.images, self.limits
 
     def run(self, job: dict[str, Any]) -> dict[str, Any]:
         """Run one submission; raise `Dead` if the box does not survive it."""
         self.used += 1
-        self._send({**job, **self.limits.job()})
-        result = self._receive(self.limits.submission + 10)
-        if not result.get("clean"):
-            self.used = 10**9  # something stays in it: take another
+        try:
+            self._send({**job, **self.limits.job()})
+            result = self._receive(self.limits.submission + 10)
+        except Dead:
+            self.close()
+            raise
+        if not result["clean"]:
+            self.used = WORN  # something stays in it: take another
         return result
 
     def close(self) -> None:
         """End the box and everything in it."""
+        self.used = WORN
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -181,47 +194,35 @@ class Box:
             with contextlib.suppress(OSError):
                 pipe.close()
 
-    def _send(self, head: dict[str, Any], content: bytes = b"") -> None:
-        text = json.dumps({**head, "bytes": len(content)}).encode()
+    def _send(self, message: dict[str, Any]) -> None:
         try:
-            self.process.stdin.write(struct.pack(">I", len(text)) + text)
-            self.process.stdin.write(content)
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
             self.process.stdin.flush()
         except OSError:
             raise Dead("the box has ended") from None
 
     def _receive(self, seconds: float) -> dict[str, Any]:
-        """Read a result: a head in JSON, and the bytes of each answer."""
+        """Read a line of JSON in time, and look at the memory meanwhile."""
         end = time.monotonic() + seconds
-        size = struct.unpack(">I", self._bytes(4, end))[0]
-        if size > 4 * MIB:
-            raise Dead("the box sent more than it may")
-        try:
-            result = json.loads(self._bytes(size, end))
-            sizes = {str(k): int(v) for k, v in result["sizes"].items()}
-        except (ValueError, KeyError, AttributeError, RecursionError):
-            raise Dead("the box sent what cannot be read") from None
-        result["answers"] = {
-            name: self._bytes(count, end) for name, count in sizes.items()
-        }
-        return result
-
-    def _bytes(self, count: int, end: float) -> bytes:
-        """Read so many bytes in time, and look at the memory meanwhile."""
         found = bytearray()
         out = self.process.stdout.fileno()
-        while len(found) < count:
+        while not found.endswith(b"\n"):
             ready, _, _ = select.select([out], [], [], 0.2)
             if ready:
-                chunk = os.read(out, min(MIB, count - len(found)))
+                chunk = os.read(out, MIB)
+                found += chunk
                 if not chunk:
                     raise Dead("the box ended")
-                found += chunk
+                if len(found) > LARGEST:
+                    raise Dead("the box sent more than it may")
             elif time.monotonic() > end:
                 raise Dead("it took too long")
             elif memory(self.process.pid, self.ours) > self.limits.memory:
                 raise Dead("it took too much memory")
-        return bytes(found)
+        try:
+            return dict(json.loads(found))
+        except (ValueError, TypeError, RecursionError):
+            raise Dead("the box sent what cannot be read") from None
 
 
 def memory(pid: int, shared: int = 0) -> int:

@@ -14,7 +14,9 @@ import hmac
 import importlib.util
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -47,29 +49,40 @@ class Bundle:
         """Return the questions, in their order."""
         return self.content["questions"]
 
-    @property
+    @cached_property
     def hash(self) -> str:
-        """Return the fingerprint of everything in it."""
+        """The fingerprint of everything in it."""
         return hashlib.sha256(self.text().encode()).hexdigest()
 
     def text(self) -> str:
         """Return the exact text of its file."""
         return json.dumps(self.content, sort_keys=True, indent=1) + "\n"
 
-    def images(self) -> dict[str, Any]:
-        """Return the pictures that trained networks are asked to read."""
-        return {
-            question["id"]: data.restored(question["images"])
-            for question in self.questions
-            if "images" in question
+    def of(self, student: str) -> Bundle:
+        """Return what this student's work is graded with."""
+        if not self.content["students"]:
+            return self
+        keys = self.content["students"].get(student, {})
+        questions = [{**q, **keys.get(q["id"], {})} for q in self.questions]
+        return Bundle({**self.content, "questions": questions, "students": {}})
+
+    def part(self, students: set[str]) -> Bundle:
+        """Return it with the keys of these students only."""
+        own = self.content["students"]
+        own = {name: own[name] for name in sorted(students & own.keys())}
+        return Bundle({**self.content, "students": own})
+
+    @cached_property
+    def kit(self) -> tuple[str, dict[str, Any], Limits]:
+        """What a box is started with: the same for all students."""
+        images = {
+            q["id"]: q["images"] for q in self.questions if "images" in q
         }
+        return self.content["probes"], images, Limits(**self.content["limits"])
 
     def box(self, number: int = 0, isolated: bool = True) -> Box:
         """Start a box with this bundle's probes."""
-        limits = Limits(**self.content["limits"])
-        return Box(
-            self.content["probes"], self.images(), number, isolated, limits
-        )
+        return Box(*self.kit, number, isolated)
 
 
 def load(path: Path) -> Bundle:
@@ -149,16 +162,21 @@ def _called(node: ast.AST, name: str) -> bool:
 # Release
 
 
-def release(lab: Path, secret: bytes, students: list[str] = ()) -> Bundle:
-    """Make the bundle of a lab's folder; a doubtful lab is `Refused`."""
-    name, probes = f"lab-{lab.name}", probes_of(lab)
+def release(lab: Path, secret: bytes, students: Iterable[str] = ()) -> Bundle:
+    """Make the bundle of a lab's folder; a doubtful lab is `Refused`.
+
+    Each of the students gets inputs of their own, where inputs are drawn and
+    are no pictures: those have their place in the box from its start.
+    """
+    probes = probes_of(lab)
     asked = probes.QUESTIONS
     refuse_leaks(lab)
     content: dict[str, Any] = {
-        "lab": name,
+        "lab": f"lab-{lab.name}",
         "limits": {},
         "probes": box_probes((lab / "probes.py").read_text("utf-8")),
         "questions": [_described(question, secret) for question in asked],
+        "students": {},
         "written": [
             {"id": w.id, "title": w.title, "rubric": list(map(list, w.rubric))}
             for w in getattr(probes, "WRITTEN", ())
@@ -177,8 +195,8 @@ def release(lab: Path, secret: bytes, students: list[str] = ()) -> Bundle:
             raise Refused(
                 f"The solution answers {question.id} differently each time."
             )
-        seed = described["seed"]
-        right = plain(question, question.reference, seed)
+        described |= key(question, described["seed"])
+        right = data.restored(described["right"])
         if fault := question.fault(first, right):
             raise Refused(
                 f"The solution's answer to {question.id} is not the "
@@ -189,12 +207,29 @@ def release(lab: Path, secret: bytes, students: list[str] = ()) -> Bundle:
                 f"The answer to {question.id} could be guessed: let its "
                 "probe return more than one small number."
             )
-        described["right"] = data.stored(right)
-        described["wrong"] = [
+    drawn = [
+        question
+        for question in asked
+        if question.probe is not exercises.value
+        and not isinstance(question.probe, Reads)
+    ]
+    for student in students:
+        content["students"][student] = {
+            q.id: key(q, seed_of(secret, q.id, student)) for q in drawn
+        }
+    return Bundle(content)
+
+
+def key(question: Question, seed: str) -> dict[str, Any]:
+    """Return what an answer is compared with, for inputs of this seed."""
+    return {
+        "seed": seed,
+        "right": data.stored(plain(question, question.reference, seed)),
+        "wrong": [
             [data.stored(plain(question, wrong, seed)), hint]
             for wrong, hint in question.hints
-        ]
-    return Bundle(content)
+        ],
+    }
 
 
 def probes_of(lab: Path) -> ModuleType:

@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from labgrade import notebook
+from labgrade.box import WORN, Box
 from labgrade.bundle import Bundle
 from labgrade.grade import blank, fingerprint, grade_twice
 
 CHUNK = 20
 """Submissions that a worker takes at once, so that its box stays warm."""
-WORN = 200
-"""Submissions after which a box is replaced."""
+Row = dict[str, Any]
+"""What the log holds of a submission."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,8 @@ def collect(folder: Path) -> list[Submission]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith((".", "__")):
             continue
-        student = unicodedata.normalize("NFC", path.stem)
-        if path.is_dir() and not path.is_symlink():
-            student = unicodedata.normalize("NFC", path.name)
-        student = "".join(c if c.isprintable() else "?" for c in student)
+        folded = path.is_dir() and not path.is_symlink()
+        student = name_of(path.name if folded else path.stem)
         if student in found:
             found[student] = Submission(student, problem="handed in twice")
             continue
@@ -62,6 +61,12 @@ def collect(folder: Path) -> list[Submission]:
         except notebook.Unreadable as error:
             found[student] = Submission(student, problem=str(error))
     return [found[student] for student in sorted(found)]
+
+
+def name_of(text: str) -> str:
+    """Return a student's name: one line, written in one way."""
+    text = unicodedata.normalize("NFC", text)
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _content(path: Path) -> bytes:
@@ -114,32 +119,38 @@ def _zipped(path: Path) -> bytes:
 
 _here = threading.local()
 _numbers = itertools.count()
-_open: set[Any] = set()
+_open: set[Box] = set()
+
+
+def _box(bundle: Bundle, isolated: bool) -> Box:
+    """Return this thread's box; a fresh one for another lab, or if worn."""
+    box = getattr(_here, "box", None)
+    wanted = (*bundle.kit, isolated)
+    if box is None or box.used >= WORN or (*box.kit, box.isolated) != wanted:
+        if box:
+            box.close()
+            _open.discard(box)
+        _here.box = box = bundle.box(next(_numbers) % 1000, isolated)
+        _open.add(box)
+    return box
 
 
 def grade_chunk(
-    chunk: list[tuple[str, bytes]], content: dict[str, Any], isolated: bool
-) -> list[dict[str, Any]]:
+    chunk: list[Submission], content: Row, isolated: bool
+) -> list[Row]:
     """Grade some submissions in this thread's box, which stays warm."""
-    bundle = Bundle(content)
-    results = []
-    for student, submitted in chunk:
-        box = getattr(_here, "box", None)
-        if box and (box.used >= WORN or _here.hash != bundle.hash):
-            box.close()
-            box = None
-
-        def fresh() -> Any:
-            _open.add(made := bundle.box(next(_numbers) % 1000, isolated))
-            return made
-
-        began = time.monotonic()
-        result, _here.box = grade_twice(
-            submitted, bundle, box or fresh(), fresh
-        )
-        _here.hash = bundle.hash
-        seconds = round(time.monotonic() - began, 3)
-        results.append({"student": student, **result, "seconds": seconds})
+    bundle, results = Bundle(content), []
+    for one in chunk:
+        own, began = bundle.of(one.student), time.monotonic()
+        if one.problem:
+            row = blank(own, one.problem.encode(), "unreadable", one.problem)
+        else:
+            row = grade_twice(
+                one.content, own, lambda own=own: _box(own, isolated)
+            )
+        row |= {"student": one.student, "isolated": isolated}
+        row["seconds"] = round(time.monotonic() - began, 3)
+        results.append(row)
     return results
 
 
@@ -158,36 +169,51 @@ def grade_course(
     log: Path,
     executor: Executor,
     isolated: bool = True,
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """Grade what the log does not hold yet; return all, in their order."""
-    known = {
-        (row["student"], row["submission"]): row
-        for row in rows(log)
-        if row["bundle"] == bundle.hash
-    }
-    done: dict[str, dict[str, Any]] = {}
-    left = []
-    for one in submissions:
-        key = (one.student, fingerprint(one.content))
-        if one.problem:
-            row = blank(bundle, one.content, "unreadable", one.problem)
-            done[one.student] = {"student": one.student, **row, "seconds": 0}
-        elif key in known:
-            done[one.student] = known[key]
-        else:
-            left.append((one.student, one.content))
-    size = min(CHUNK, max(1, len(left) // 8))
-    chunks = [left[i : i + size] for i in range(0, len(left), size)]
+    known = {_key(row): row for row in lines(log) if "run" not in row}
+    keys = [
+        [
+            one.student,
+            fingerprint(one.content or one.problem.encode()),
+            bundle.of(one.student).hash,
+            isolated,
+        ]
+        for one in submissions
+    ]
+    left = [
+        one
+        for one, key in zip(submissions, keys, strict=True)
+        if tuple(key) not in known
+    ]
     with log.open("a", encoding="utf-8") as file:
         file.write("\n" if file.tell() else "")  # a line was cut off, perhaps
-        for row in _graded(chunks, bundle, executor, isolated, len(left)):
+        for row in _graded(left, bundle, executor, isolated):
             file.write(json.dumps(row, sort_keys=True) + "\n")
             file.flush()
-            done[row["student"]] = row
-    return [done[one.student] for one in submissions]
+            known[_key(row)] = row
+        file.write(json.dumps({"run": keys}) + "\n")
+    return [known[tuple(key)] for key in keys]
 
 
-def rows(log: Path) -> Iterator[dict[str, Any]]:
+def _key(row: Row) -> tuple[str, str, str, bool]:
+    """Return what a row of the log is the result of."""
+    words = ("student", "submission", "bundle", "isolated")
+    return tuple(row[word] for word in words)
+
+
+def latest(log: Path) -> list[Row]:
+    """Return the results of the last run that came to its end."""
+    known, keys = {}, []
+    for row in lines(log):
+        if "run" in row:
+            keys = row["run"]
+        else:
+            known[_key(row)] = row
+    return [known[tuple(key)] for key in keys]
+
+
+def lines(log: Path) -> Iterator[Row]:
     """Read the log; a last line that was cut off is left out."""
     if log.exists():
         for line in log.read_text("utf-8").splitlines():
@@ -196,18 +222,20 @@ def rows(log: Path) -> Iterator[dict[str, Any]]:
 
 
 def _graded(
-    chunks: list, bundle: Bundle, executor: Executor, isolated: bool, all_: int
-) -> Iterator[dict[str, Any]]:
+    left: list[Submission], bundle: Bundle, executor: Executor, isolated: bool
+) -> Iterator[Row]:
     """Yield results as they come; a chunk that is lost is graded again."""
     began, count = time.monotonic(), 0
     waiting: dict[Future, tuple[list, int]] = {}
 
-    def submit(chunk: list, tries: int) -> None:
-        future = executor.submit(grade_chunk, chunk, bundle.content, isolated)
+    def submit(chunk: list[Submission], tries: int) -> None:
+        content = bundle.part({one.student for one in chunk}).content
+        future = executor.submit(grade_chunk, chunk, content, isolated)
         waiting[future] = (chunk, tries)
 
-    for chunk in chunks:
-        submit(chunk, 1)
+    size = min(CHUNK, max(1, len(left) // 8))
+    for start in range(0, len(left), size):
+        submit(left[start : start + size], 1)
     while waiting:
         future = next(as_completed(list(waiting)))
         chunk, tries = waiting.pop(future)
@@ -218,10 +246,10 @@ def _graded(
                 raise
             submit(chunk, tries + 1)
             continue
-        for row in results:
-            count += 1
-            yield row
+        yield from results
+        count += len(results)
         pace = (time.monotonic() - began) / count
-        text = f"{count} of {all_} graded, {pace * (all_ - count):.0f} s left"
-        end = "\n" if count == all_ or not sys.stderr.isatty() else "\r"
+        text = f"{count} of {len(left)} graded, "
+        text += f"{pace * (len(left) - count):.0f} s left"
+        end = "\n" if count == len(left) or not sys.stderr.isatty() else "\r"
         print(f"{text:<60}", end=end, file=sys.stderr, flush=True)

@@ -7,87 +7,46 @@ executed.
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 from typing import Any
 
 import numpy as np
 
-DEEPEST = 20
-LARGEST = 16 * 2**20
-KINDS = {"f8": "<f8", "i8": "<i8"}
+from labgrade.worker import ANSWER_LIMIT, MIB, restored, stored
+
+__all__ = ["Forged", "information", "restored", "stored", "unpacked"]
+DEEPEST = 40
 
 
 class Forged(ValueError):
     """Bytes that no honest worker sends."""
 
 
-def unpacked(content: bytes) -> dict[str, Any]:
-    """Return what a worker packed; anything else is `Forged`."""
-    if len(content) > LARGEST:
-        raise Forged(f"it is larger than {LARGEST // 2**20} MiB")
-    head, _, rest = content.partition(b"\n")
+def unpacked(content: str) -> dict[str, Any]:
+    """Return an answer that left a box; anything else is `Forged`."""
+    if len(content) > ANSWER_LIMIT:
+        raise Forged(f"it is larger than {ANSWER_LIMIT // MIB} MiB")
     try:
-        tree = json.loads(head)
-        found, left = _read(tree, memoryview(rest), 0)
-    except (ValueError, RecursionError, TypeError, KeyError):
+        tree = json.loads(content)
+        if depth(tree) > DEEPEST:
+            raise Forged("it is nested too deeply")
+        found = restored(tree)
+    except Forged:
+        raise
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
         raise Forged("it cannot be read") from None
-    if len(left) or not isinstance(found, dict) or len(found) != 1:
+    if not isinstance(found, dict) or len(found) != 1:
         raise Forged("it is not one answer")
     return found
 
 
-def _read(item: Any, rest: memoryview, depth: int) -> tuple[Any, memoryview]:
-    if depth > DEEPEST:
-        raise Forged("it is nested too deeply")
-    if isinstance(item, list):
-        parts = []
-        for part in item:
-            read, rest = _read(part, rest, depth + 1)
-            parts.append(read)
-        return parts, rest
-    if not isinstance(item, dict):
-        return item, rest
-    if "dict" in item:
-        found = {}
-        for key, part in item["dict"].items():
-            found[key], rest = _read(part, rest, depth + 1)
-        return found, rest
-    shape, kind = item["array"], KINDS[item["kind"]]
-    if not all(isinstance(n, int) and n >= 0 for n in shape):
-        raise Forged("its shape is none")
-    size = 8 * math.prod(shape)
-    if size > len(rest):
-        raise Forged("an array is shorter than it says")
-    array = np.frombuffer(rest[:size], kind).reshape(shape)
-    return array, rest[size:]
-
-
-def stored(data: Any) -> Any:
-    """Return data as JSON can hold them, arrays in base64."""
-    if isinstance(data, dict):
-        return {"dict": {key: stored(part) for key, part in data.items()}}
-    if isinstance(data, list):
-        return [stored(part) for part in data]
-    if isinstance(data, np.ndarray):
-        kind = "f8" if data.dtype.kind == "f" else "i8"
-        text = base64.b64encode(data.astype(KINDS[kind]).tobytes()).decode()
-        return {"array": list(data.shape), "kind": kind, "base64": text}
-    return data
-
-
-def restored(item: Any) -> Any:
-    """Return what `stored` was given."""
-    if isinstance(item, list):
-        return [restored(part) for part in item]
-    if not isinstance(item, dict):
-        return item
-    if "dict" in item:
-        return {key: restored(part) for key, part in item["dict"].items()}
-    content = base64.b64decode(item["base64"])
-    array = np.frombuffer(content, KINDS[item["kind"]])
-    return array.reshape(item["array"])
+def depth(tree: Any) -> int:
+    """Return how deep lists and dicts are nested."""
+    parts = tree.values() if isinstance(tree, dict) else tree
+    if not isinstance(tree, dict | list):
+        return 0
+    return 1 + max(map(depth, parts), default=0)
 
 
 def information(data: Any) -> float:

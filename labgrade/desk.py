@@ -5,42 +5,59 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import Any
 
 from labgrade.bundle import Bundle
-from labgrade.report import points, table
+from labgrade.report import FORMULA, Grading, table
 
 SHEET = ["student", "question", "points", "of", "comment", "answer", "rubric"]
-FORMATS = ("canvas", "moodle", "gradescope")
+FORMATS = {
+    "canvas": {
+        "Student": "name",
+        "ID": "id",
+        "SIS Login ID": "login",
+        "Section": "section",
+        "": "points",
+    },
+    "moodle": {
+        "Full name": "name",
+        "ID number": "id",
+        "Email address": "email",
+        "": "points",
+    },
+    "gradescope": {
+        "Name": "name",
+        "SID": "id",
+        "Email": "email",
+        "Total Score": "points",
+        "Status": "status",
+    },
+}
+"""A column's title, the lab's name where there is none, and what it holds."""
 
 
-def sheet(
-    rows: list[dict[str, Any]], bundle: Bundle, words: dict[str, dict]
-) -> str:
+def sheet(grading: Grading) -> str:
     """Return a sheet to fill: what was written, the rubric, and the points.
 
     Points that were given before stand in it.
     """
     lines = []
-    for row in rows:
-        for question in bundle.content["written"]:
-            id = question["id"]
-            given = words.get(row["student"], {}).get(id, "")
-            rubric = "; ".join(
-                f"{n}: {text}" for n, text in question["rubric"]
-            )
-            most = sum(n for n, _ in question["rubric"])
-            answer = row["words"].get(id, "")
-            lines.append([row["student"], id, given, most, "", answer, rubric])
+    for row in grading.rows:
+        student, given = row["student"], grading.words.get(row["student"], {})
+        for question in grading.bundle.content["written"]:
+            id, rubric = question["id"], question["rubric"]
+            text = "; ".join(f"{n}: {what}" for n, what in rubric)
+            line = [student, id, given.get(id, ""), _most(question), ""]
+            lines.append([*line, row["words"].get(id, ""), text])
     return table(SHEET, lines)
+
+
+def _most(question: dict) -> int:
+    return sum(points for points, _ in question["rubric"])
 
 
 def merge(text: str, bundle: Bundle) -> tuple[dict[str, dict], list[str]]:
     """Read a filled sheet: points by student and question, and complaints."""
-    most = {
-        question["id"]: sum(n for n, _ in question["rubric"])
-        for question in bundle.content["written"]
-    }
+    most = {q["id"]: _most(q) for q in bundle.content["written"]}
     found: dict[str, dict[str, float]] = {}
     faults = []
     for number, line in enumerate(csv.DictReader(io.StringIO(text)), 2):
@@ -66,7 +83,7 @@ def merge(text: str, bundle: Bundle) -> tuple[dict[str, dict], list[str]]:
 def _bare(text: str | None) -> str:
     """Return a name as it was before `safe` looked at it."""
     text = text or ""
-    return text[1:] if text[:1] == "'" and text[1:2] in "=+-@" else text
+    return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
 
 
 def roster(path: Path) -> list[dict[str, str]]:
@@ -83,79 +100,46 @@ def roster(path: Path) -> list[dict[str, str]]:
 
 
 def export(
-    kind: str,
-    rows: list[dict[str, Any]],
-    words: dict[str, dict],
-    bundle: Bundle,
-    people: list[dict[str, str]],
+    format: str, grading: Grading, people: list[dict[str, str]]
 ) -> tuple[str, list[str]]:
     """Return marks in a system's format, and who did not match."""
-    marks = {
-        row["student"]: points(row, words.get(row["student"], {}))
-        for row in rows
-    }
-    listed = {person["student"] for person in people}
-    faults = [f"{s}: handed in, not in the roster" for s in marks]
-    faults = [f for s, f in zip(marks, faults, strict=True) if s not in listed]
-    faults += [
-        f"{p['student']}: in the roster, nothing handed in"
-        for p in people
-        if p["student"] not in marks
+    marks = {row["student"]: grading.points(row) for row in grading.rows}
+    listed = {person["student"]: person for person in people}
+    faults = [
+        f"{student}: handed in, not in the roster"
+        for student in marks
+        if student not in listed
     ]
-    lab = bundle.content["lab"]
-    headers = {
-        "canvas": ["Student", "ID", "SIS Login ID", "Section", lab],
-        "moodle": ["Full name", "ID number", "Email address", lab],
-        "gradescope": ["Name", "SID", "Email", "Total Score", "Status"],
-    }
-    lines = []
-    for person in people:
-        mark = marks.get(person["student"])
-        shown = "" if mark is None else f"{mark:g}"
-        name = person.get("name") or person["student"]
-        id, email = person.get("id", ""), person.get("email", "")
-        lines.append(
-            {
-                "canvas": [
-                    name,
-                    id,
-                    person.get("login", email),
-                    person.get("section", ""),
-                    shown,
-                ],
-                "moodle": [name, id, email, shown],
-                "gradescope": [
-                    name,
-                    id,
-                    email,
-                    shown,
-                    "Missing" if mark is None else "Graded",
-                ],
-            }[kind]
-        )
-    return table(headers[kind], lines), faults
+    lines, columns = [], FORMATS[format]
+    for student, person in listed.items():
+        facts = {"name": student, "points": "", "status": "Missing"}
+        facts["login"] = person.get("email", "")
+        facts |= {key: text for key, text in person.items() if text}
+        if student in marks:
+            facts |= {"points": f"{marks[student]:g}", "status": "Graded"}
+        else:
+            faults.append(f"{student}: in the roster, nothing handed in")
+        lines.append([facts.get(what, "") for what in columns.values()])
+    return table([title or grading.lab for title in columns], lines), faults
 
 
-def explain(student: str, rows: list[dict[str, Any]], bundle: Bundle) -> str:
+def explain(student: str, grading: Grading) -> str:
     """Say where every mark of a student comes from."""
-    own = [row for row in rows if row["student"] == student]
+    own = [row for row in grading.rows if row["student"] == student]
     if not own:
         return f"There is no submission of {student!r} in the log."
-    row = own[-1]
+    row = own[0]
     lines = [
         f"{student}: {row['status']} {row['note']}".rstrip(),
         f"submission {row['submission'][:16]}, bundle {row['bundle'][:16]}",
     ]
-    for question in bundle.questions:
-        id = question["id"]
-        lines.append(
-            f"{id:<16} {row['marks'][id]} of {question['points']}  "
-            f"{row['remarks'].get(id, '')}"
-        )
     lines += [
-        f"cell {number}: {why}"
-        for number, why in sorted(row["failed"].items())
+        f"{question['id']:<16} {row['marks'][question['id']]} of "
+        f"{question['points']}  {row['remarks'].get(question['id'], '')}"
+        for question in grading.bundle.questions
     ]
+    failed = sorted(row["failed"].items())
+    lines += [f"cell {number}: {why}" for number, why in failed]
     if row["review"]:
         lines.append(f"look at: {', '.join(row['review'])}")
     return "\n".join(lines)

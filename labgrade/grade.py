@@ -7,6 +7,7 @@ run anywhere and in any order.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from cnnbook import exercises
@@ -37,42 +38,49 @@ def answers_of(
     """Run cells; return each question's answer, and what went wrong.
 
     Questions that need a training run after the others, on their own, so
-    that a slow training costs only itself.
+    that a slow training costs only itself. Where a cell that was left out
+    may have mattered, all cells run before an answer is called wrong.
     """
-    found: dict[str, Any] = {"answers": {}, "failed": {}, "stuck": []}
+    found: dict[str, Any] = {"answers": {}, "failed": {}}
     quick = [q for q in bundle.questions if "images" not in q]
     slow = [q for q in bundle.questions if "images" in q]
     for questions in (quick, *([question] for question in slow)):
         wanted = {question["name"] for question in questions}
-        _ask(questions, notebook.needed(cells, wanted), box, found)
-        lost = [q for q in questions if _lost(found["answers"].get(q["id"]))]
-        if lost:  # perhaps a cell was left out that mattered: run them all
-            _ask(lost, cells, box, found)
+        chosen = notebook.needed(cells, wanted)
+        _ask(questions, chosen, box, found)
+        made = {name for cell in chosen for name in cell.defines}
+        doubtful = [
+            question
+            for question in questions
+            if _doubtful(question, found["answers"].get(question["id"]), made)
+        ]
+        if doubtful and len(chosen) < len(cells):
+            _ask(doubtful, cells, box, found)
     return found
 
 
-def _lost(answer: dict | None) -> bool:
-    """Whether an answer is missing a name, which another cell may define."""
+def _doubtful(question: dict, answer: dict | None, made: set[str]) -> bool:
+    """Whether another cell may yet help: not where the reason is known."""
     if not answer:
         return False
-    raised = str(answer.get("raised", "")) + str(answer.get("unusable", ""))
-    return "NameError" in raised
+    if "missing" in answer:
+        return question["name"] not in made
+    if "data" in answer and "right" in question:
+        return judge(question, answer) == (False, question["otherwise"])
+    return "NameError" in str(answer)
 
 
 def _ask(
     questions: list[dict], cells: list, box: Box, found: dict[str, Any]
 ) -> None:
+    words = ("id", "name", "seed")
     result = box.run(
         {
             "cells": [
                 {"number": cell.number, "source": cell.source}
                 for cell in cells
             ],
-            "questions": [
-                {word: question[word] for word in ("id", "name", "seed")}
-                for question in questions
-            ],
-            "skip": [],
+            "questions": [{w: q[w] for w in words} for q in questions],
         }
     )
     for id, content in result["answers"].items():
@@ -82,7 +90,6 @@ def _ask(
             found["answers"][id] = {"unusable": f"what came back: {error}"}
     for fact in result["failed"]:
         found["failed"][str(fact["cell"])] = str(fact["why"])
-    found["stuck"] += [list(map(str, place)) for place in result["stuck"]]
 
 
 def fingerprint(content: bytes) -> str:
@@ -110,7 +117,8 @@ def blank(
 def grade(content: bytes, bundle: Bundle, box: Box) -> dict[str, Any]:
     """Return the marks of one submission, with a reason for each."""
     try:
-        cells = notebook.code(notebook.parse(content))
+        parsed = notebook.parse(content)
+        cells = notebook.code(parsed)
         found = answers_of(cells, bundle, box)
     except notebook.Unreadable as error:
         return blank(bundle, content, "unreadable", str(error))
@@ -119,7 +127,7 @@ def grade(content: bytes, bundle: Bundle, box: Box) -> dict[str, Any]:
         **blank(bundle, content, "graded"),
         "failed": found["failed"],
         "review": [word for word in REVIEW if word in text],
-        "words": written(content, bundle),
+        "words": written(parsed, bundle),
     }
     for question in bundle.questions:
         right, remark = judge(question, found["answers"].get(question["id"]))
@@ -155,32 +163,24 @@ def judge(question: dict[str, Any], answer: Any) -> tuple[bool, str]:
     return False, question["otherwise"]
 
 
-def written(content: bytes, bundle: Bundle) -> dict[str, str]:
+def written(parsed: dict[str, Any], bundle: Bundle) -> dict[str, str]:
     """Return the answers in words, by question."""
     found = {}
-    texts = [
-        cell["text"]
-        for cell in notebook.cells_of(notebook.parse(content))
-        if cell["kind"] == "markdown"
-    ]
-    for number, question in enumerate(bundle.content["written"], 1):
-        mark = f"**Answer W{number}.**"
-        for text in texts:
-            if text.lstrip().startswith(mark):
-                found[question["id"]] = text.lstrip()[len(mark) :].strip()
+    for cell in notebook.cells_of(parsed):
+        for number, question in enumerate(bundle.content["written"], 1):
+            mark, text = f"**Answer W{number}.**", cell["text"].lstrip()
+            if cell["kind"] == "markdown" and text.startswith(mark):
+                found[question["id"]] = text.removeprefix(mark).strip()
     return found
 
 
 def grade_twice(
-    content: bytes, bundle: Bundle, box: Box, again: Any
-) -> tuple[dict[str, Any], Box]:
+    content: bytes, bundle: Bundle, box: Callable[[], Box]
+) -> dict[str, Any]:
     """Grade; if the box dies, once more in a fresh one before a zero."""
-    why = ""
     for _ in range(2):
         try:
-            return grade(content, bundle, box), box
+            return grade(content, bundle, box())
         except Dead as error:
             why = str(error)
-            box.close()
-            box = again()
-    return blank(bundle, content, "ended the box", why), box
+    return blank(bundle, content, "ended the box", why)

@@ -3,32 +3,63 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import re
 import statistics
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from labgrade.bundle import Bundle
 
+STYLE = Path(__file__).with_name("report.css")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;"
-    "padding:0 1rem;color:#1d2733;background:#fff}"
-    "table{border-collapse:collapse;width:100%}"
-    "td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ccd;"
-    "vertical-align:top}"
-    "svg text{font:13px system-ui,sans-serif;fill:currentColor}"
-    "@media(prefers-color-scheme:dark){body{color:#e4e9f0;background:#14181d}"
-    "td,th{border-color:#39424d}}"
-)
+KINDS = {
+    "right": ("✓", "right", ("Right.",)),
+    "wrong": ("✗", "wrong", ()),
+    "stopped": ("!", "stopped or unusable", ("It gave no", "It could not")),
+    "open": ("·", "not written", ("It is not written", "There is no", "")),
+}
+"""Sign, name, and what the remarks on such an answer begin with."""
+Row = dict[str, Any]
 
 
-def points(row: dict[str, Any], words: dict[str, float]) -> float:
-    """Return all points of a submission, those of a person included."""
-    return sum(row["marks"].values()) + sum(words.values())
+@dataclass(frozen=True)
+class Grading:
+    """All that was found out about a course, by machine and by people."""
+
+    rows: list[Row]
+    bundle: Bundle
+    words: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Points for answers in words, by student and question."""
+
+    @property
+    def lab(self) -> str:
+        """Return the lab's name."""
+        return self.bundle.content["lab"]
+
+    @property
+    def most(self) -> int:
+        """Return the points that a machine can give."""
+        return sum(question["points"] for question in self.bundle.questions)
+
+    def points(self, row: Row) -> float:
+        """Return all points of a submission, those of a person included."""
+        own = self.words.get(row["student"], {})
+        return sum(row["marks"].values()) + sum(own.values())
+
+
+def kind(row: Row, id: str) -> str:
+    """Return which of the `KINDS` an answer is."""
+    remark = row["remarks"].get(id, "")
+    for name, (_, _, beginnings) in KINDS.items():
+        if any(remark[: len(b) or None] == b for b in beginnings):
+            return name
+    return "wrong"
 
 
 def safe(text: Any) -> str:
@@ -37,55 +68,44 @@ def safe(text: Any) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def table(header: list[str], rows: list[list[Any]]) -> str:
+def table(header: list[str], rows: Iterable[list[Any]]) -> str:
     """Return rows as CSV."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([[safe(cell) for cell in row] for row in rows])
+    writer.writerows([safe(cell) for cell in row] for row in rows)
     return out.getvalue()
 
 
-def grades(
-    rows: list[dict[str, Any]], bundle: Bundle, words: dict[str, dict]
-) -> str:
+def grades(grading: Grading) -> str:
     """Return the marks of all, a line each, in the order of their names."""
-    ids = [question["id"] for question in bundle.questions]
-    texts = [question["id"] for question in bundle.content["written"]]
-    lines = []
-    for row in rows:
-        own = words.get(row["student"], {})
-        lines.append(
-            [
-                row["student"],
-                f"{points(row, own):g}",
-                *(row["marks"][id] for id in ids),
-                *(f"{own[id]:g}" if id in own else "" for id in texts),
-                row["status"],
-                " ".join(row["review"]),
-            ]
-        )
+    ids = [question["id"] for question in grading.bundle.questions]
+    texts = [text["id"] for text in grading.bundle.content["written"]]
     short = [id.partition(".")[2] for id in [*ids, *texts]]
+    lines = []
+    for row in grading.rows:
+        own = grading.words.get(row["student"], {})
+        marks = [row["marks"][id] for id in ids]
+        marks += [f"{own[id]:g}" if id in own else "" for id in texts]
+        line = [row["student"], f"{grading.points(row):g}", *marks]
+        lines.append([*line, row["status"], " ".join(row["review"])])
     return table(["student", "points", *short, "status", "review"], lines)
 
 
-def feedback(
-    row: dict[str, Any], bundle: Bundle, words: dict[str, float]
-) -> str:
+def feedback(row: Row, grading: Grading) -> str:
     """Return what a student is told, as Markdown: hints, no hidden value."""
-    most = sum(question["points"] for question in bundle.questions)
     got = sum(row["marks"].values())
-    lines = [f"# {bundle.content['lab']}: {got} of {most} points", ""]
+    lines = [f"# {grading.lab}: {got} of {grading.most} points", ""]
     if row["status"] != "graded":
         lines += [f"Your notebook was not graded: {row['note']}.", ""]
-    for question in bundle.questions:
-        mark = row["marks"][question["id"]]
+    for question in grading.bundle.questions:
+        id, most = question["id"], question["points"]
         lines += [
-            f"- **{question['title']}**: {mark} of {question['points']}. "
-            + row["remarks"].get(question["id"], "")
+            f"- {KINDS[kind(row, id)][0]} **{question['title']}**: "
+            f"{row['marks'][id]} of {most}. {row['remarks'].get(id, '')}"
         ]
-    for question in bundle.content["written"]:
-        mark = words.get(question["id"])
+    for question in grading.bundle.content["written"]:
+        mark = grading.words.get(row["student"], {}).get(question["id"])
         text = "not read yet" if mark is None else f"{mark:g}"
         lines += [f"- **{question['title']}** (read by a person): {text}."]
     if row["failed"]:
@@ -102,18 +122,18 @@ def page(title: str, body: str) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style>"
-        f"<main>{body}</main></html>\n"
+        f"<title>{escape(title)}</title><style>{STYLE.read_text()}</style>"
+        f"<body><main>{body}</main></body></html>\n"
     )
 
 
 def as_html(markdown: str) -> str:
     """Return our own feedback as a page; nothing in it is trusted."""
     title, *lines = markdown.splitlines()
-    out = [f"<h1>{html.escape(title.lstrip('# '))}</h1>"]
+    out = [f"<h1>{escape(title.lstrip('# '))}</h1>"]
     items: list[str] = []
     for line in [*lines, ""]:
-        text = html.escape(line)
+        text = escape(line)
         text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)
         text = re.sub(r"`(.+?)`", r"<code>\1</code>", text)
         if line.startswith("- "):
@@ -127,134 +147,170 @@ def as_html(markdown: str) -> str:
     return page(title.lstrip("# "), "".join(out))
 
 
-def file_name(student: str) -> str:
-    """Return a name that stays in its folder, for any student."""
-    plain = re.sub(r"[^\w .-]", "_", student).strip(". ") or "_"
-    return plain[:100]
+def file_names(students: Iterable[str]) -> list[str]:
+    """Return a name for each that stays in its folder, no two the same."""
+    used: Counter[str] = Counter()
+    names = []
+    for student in students:
+        name = re.sub(r"[^\w .-]", "_", student).strip(". ")[:100] or "_"
+        used[name.lower()] += 1
+        again = used[name.lower()]
+        names.append(f"{name} ({again})" if again > 1 else name)
+    return names
 
 
-def bars(title: str, values: list[tuple[str, float]], most: float) -> str:
-    """Draw values as bars, each with its name and figure."""
-    rows = []
-    for number, (name, value) in enumerate(values):
-        y = 24 * number
-        width = 420 * value / (most or 1)
-        rows.append(
-            f'<text x="0" y="{y + 16}">{html.escape(name)}</text>'
-            f'<rect x="210" y="{y + 3}" width="{width:.1f}" height="17" '
-            'fill="#3b7dd8"/>'
-            f'<text x="{216 + width:.1f}" y="{y + 16}">{value:g}</text>'
-        )
-    height = 24 * len(values)
-    return (
-        f'<h2>{html.escape(title)}</h2><svg viewBox="0 0 720 {height}" '
-        f'role="img" aria-label="{html.escape(title)}" width="100%">'
-        f"{''.join(rows)}</svg>"
+# The report
+
+
+def bar(parts: dict[str, float], most: float) -> str:
+    """Draw a bar of several parts, each as wide as its share of the most."""
+    drawn = (
+        f'<i class="{name}" style="width:{value / (most or 1):.2%}"></i>'
+        for name, value in parts.items()
+        if value
     )
+    return f'<span class="bar">{"".join(drawn)}</span>'
 
 
-def report(
-    rows: list[dict[str, Any]],
-    bundle: Bundle,
-    words: dict[str, dict],
-    isolated: bool,
+def bars(
+    lines: Iterable[tuple[str, dict[str, float], str]], most: float
 ) -> str:
+    """Draw a row for each line: its name, its bar, its figure."""
+    drawn = (
+        f"<tr><th scope='row'>{escape(name)}</th><td>{bar(parts, most)}</td>"
+        f"<td>{escape(figure)}</td></tr>"
+        for name, parts, figure in lines
+    )
+    return f'<table class="bars">{"".join(drawn)}</table>'
+
+
+def report(grading: Grading) -> str:
     """Return the instructor's page about a grading."""
-    all_ = [points(row, words.get(row["student"], {})) for row in rows]
-    most = sum(question["points"] for question in bundle.questions)
-    spread = Counter(min(int(10 * p / most), 9) if most else 0 for p in all_)
-    parts = [f"<h1>{bundle.content['lab']}: {len(rows)} submissions</h1>"]
-    if not isolated:
-        parts.append(
+    rows, title = (
+        grading.rows,
+        f"{grading.lab}: {len(grading.rows)} submissions",
+    )
+    out = [f"<h1>{escape(title)}</h1>"]
+    if not all(row["isolated"] for row in rows):
+        out.append(
             "<p><strong>Graded without isolation:</strong> nothing kept the "
             "notebooks from this machine or from each other.</p>"
         )
-    if all_:
-        parts.append(
-            f"<p>Median {statistics.median(all_):g} of {most} points, mean "
-            f"{statistics.mean(all_):.1f}.</p>"
-        )
-    names = [f"{10 * n}–{10 * n + 10} %" for n in range(10)]
-    parts.append(
-        bars(
-            "How the points are spread",
-            [(name, spread[n]) for n, name in enumerate(names)],
-            max(spread.values(), default=1),
-        )
-    )
-    right = [
-        (
-            f"{q['id'].partition('.')[2]} {q['title']}"[:34],
-            sum(row["marks"][q["id"]] > 0 for row in rows),
-        )
-        for q in bundle.questions
+    out += [_spread(grading), "<h2>Question by question</h2>", _key()]
+    out.append(bars(_answers(grading), len(rows)))
+    for question in grading.bundle.questions:
+        out.append(_wrong(question, rows))
+    slow = sorted(rows, key=lambda row: (-row["seconds"], row["student"]))[:10]
+    times = [
+        (r["student"], {"right": r["seconds"]}, f"{r['seconds']:.1f} s")
+        for r in slow
     ]
-    parts.append(bars("Right answers, by question", right, len(rows)))
-    parts += _why(rows, bundle) + _lists(rows)
-    return page(f"{bundle.content['lab']}: report", "".join(parts))
+    longest = max((row["seconds"] for row in rows), default=0)
+    out += ["<h2>Slowest</h2>", bars(times, longest)]
+    looks = [
+        (r["student"], ", ".join(r["review"])) for r in rows if r["review"]
+    ]
+    left = [
+        (r["student"], f"{r['status']}, {r['note']}")
+        for r in rows
+        if r["status"] != "graded"
+    ]
+    out += ["<h2>For a person to look at</h2>", _listed(looks)]
+    out += ["<h2>Not graded</h2>", _listed(left), _everybody(grading)]
+    return page(title, "".join(out))
 
 
-def _why(rows: list[dict[str, Any]], bundle: Bundle) -> list[str]:
-    """List what was told most often, question by question."""
-    out = ["<h2>What was wrong</h2><table><tr><th>question<th>told<th>times"]
-    for question in bundle.questions:
-        told = Counter(
-            row["remarks"].get(question["id"], row["status"])
-            for row in rows
-            if not row["marks"][question["id"]]
+def _spread(grading: Grading) -> str:
+    """Draw how many have how many of the points."""
+    found = [grading.points(row) for row in grading.rows]
+    if not found:
+        return ""
+    tenths = Counter(
+        min(int(10 * points / (grading.most or 1)), 9) for points in found
+    )
+    most = max(tenths.values())
+    columns = (
+        f'<li>{tenths[n] or ""}<i class="right" '
+        f'style="height:{70 * tenths[n] / most:.1f}%"></i>{10 * n}–</li>'
+        for n in range(10)
+    )
+    return (
+        f"<p>Median {statistics.median(found):g} of {grading.most} points, "
+        f"mean {statistics.mean(found):.1f}.</p>"
+        "<h2>How the points are spread, in per cent</h2>"
+        f'<ol class="columns">{"".join(columns)}</ol>'
+    )
+
+
+def _key() -> str:
+    names = (f'<i class="{n}"></i>{t}' for n, (_, t, _) in KINDS.items())
+    return f'<p class="key">{"".join(names)}</p>'
+
+
+def _answers(grading: Grading) -> Iterable[tuple[str, dict, str]]:
+    """Count, for each question, what has become of it."""
+    for question in grading.bundle.questions:
+        counts = Counter(kind(row, question["id"]) for row in grading.rows)
+        short = question["id"].partition(".")[2]
+        share = counts["right"] / max(1, len(grading.rows))
+        parts = {name: counts[name] for name in KINDS}
+        yield f"{short} {question['title']}", parts, f"{share:.0%} right"
+
+
+def _wrong(question: dict[str, Any], rows: list[Row]) -> str:
+    """Draw what was told about a question, the most frequent first."""
+    id = question["id"]
+    told = Counter(
+        (row["remarks"].get(id, row["note"]), kind(row, id))
+        for row in rows
+        if not row["marks"][id]
+    )
+    if not told:
+        return ""
+    often = sorted(told.items(), key=lambda item: (-item[1], item[0]))
+    lines = ((t, {name: count}, str(count)) for (t, name), count in often[:12])
+    title = f"{id.partition('.')[2]} {question['title']}: what was wrong"
+    return f"<h2>{escape(title)}</h2>{bars(lines, len(rows))}"
+
+
+def _listed(lines: list[tuple[str, str]]) -> str:
+    if not lines:
+        return '<p class="soft">Nobody.</p>'
+    items = (
+        f"<li>{escape(name)}: {escape(text)}</li>" for name, text in lines
+    )
+    return f"<ul>{''.join(items)}</ul>"
+
+
+def _everybody(grading: Grading) -> str:
+    """Draw a line for each student, with a link to what they are told."""
+    ids = [question["id"] for question in grading.bundle.questions]
+    head = "".join(f"<th>{escape(id.partition('.')[2])}</th>" for id in ids)
+    lines = []
+    names = file_names(row["student"] for row in grading.rows)
+    for row, name in zip(grading.rows, names, strict=True):
+        signs = "".join(f"<td>{KINDS[kind(row, id)][0]}</td>" for id in ids)
+        lines.append(
+            f'<tr><th scope="row"><a href="feedback/{quote(name)}.html">'
+            f"{escape(row['student'])}</a></th>"
+            f"<td>{grading.points(row):g}</td>{signs}</tr>"
         )
-        for remark, count in sorted(told.items(), key=lambda x: (-x[1], x[0])):
-            cells = (question["id"], remark, count)
-            out.append(
-                "<tr>" + "".join(f"<td>{html.escape(str(c))}" for c in cells)
-            )
-    return [*out, "</table>"]
+    return (
+        "<h2>Everybody</h2>"
+        '<div class="all" tabindex="0" role="region" aria-label="Everybody">'
+        f"<table><tr><th>student</th><th>points</th>{head}</tr>"
+        f"{''.join(lines)}</table></div>"
+    )
 
 
-def _lists(rows: list[dict[str, Any]]) -> list[str]:
-    """List the slow ones, those to look at, and those without a grading."""
-    slow = sorted(rows, key=lambda row: (-row["seconds"], row["student"]))
-    lists = {
-        "Slowest": [
-            f"{r['student']}: {r['seconds']:.1f} s" for r in slow[:10]
-        ],
-        "For a person to look at": [
-            f"{r['student']}: {', '.join(r['review'])}"
-            for r in rows
-            if r["review"]
-        ],
-        "Not graded": [
-            f"{r['student']}: {r['status']}, {r['note']}"
-            for r in rows
-            if r["status"] != "graded"
-        ],
-    }
-    out = []
-    for title, lines in lists.items():
-        items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-        out.append(f"<h2>{title}</h2><ul>{items or '<li>none</li>'}</ul>")
-    return out
-
-
-def write(
-    out: Path,
-    rows: list[dict[str, Any]],
-    bundle: Bundle,
-    words: dict[str, dict],
-    isolated: bool,
-) -> None:
+def write(out: Path, grading: Grading) -> None:
     """Write marks, feedback and report into a folder."""
-    (out / "grades.csv").write_text(grades(rows, bundle, words), "utf-8")
-    text = report(rows, bundle, words, isolated)
-    (out / "report.html").write_text(text, "utf-8")
+    (out / "grades.csv").write_text(grades(grading), "utf-8")
+    (out / "report.html").write_text(report(grading), "utf-8")
     folder = out / "feedback"
     folder.mkdir(exist_ok=True)
-    used: Counter[str] = Counter()
-    for row in rows:
-        name = file_name(row["student"])
-        used[name.lower()] += 1
-        if used[name.lower()] > 1:
-            name += f" ({used[name.lower()]})"
-        told = feedback(row, bundle, words.get(row["student"], {}))
+    names = file_names(row["student"] for row in grading.rows)
+    for row, name in zip(grading.rows, names, strict=True):
+        told = feedback(row, grading)
         (folder / f"{name}.md").write_text(told, "utf-8")
         (folder / f"{name}.html").write_text(as_html(told), "utf-8")

@@ -12,6 +12,7 @@ Nothing here imports the rest of labgrade: this file runs alone in the box.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ctypes
 import importlib
@@ -23,7 +24,6 @@ import resource
 import select
 import shutil
 import signal
-import struct
 import sys
 import time
 import types
@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 MIB = 2**20
-ANSWER_LIMIT = 16 * MIB
+ANSWER_LIMIT = 24 * MIB
 WARM = (
     "torch.optim",
     "torch.nn.functional",
@@ -49,26 +49,38 @@ WARM = (
 )
 
 
-# Data on their way out: JSON, and the bytes of arrays
+# Data as JSON, with arrays in base64
 
 
-def packed(data: Any) -> bytes:
-    """Return plain data as a line of JSON, then the arrays it speaks of."""
-    arrays: list[bytes] = []
+def stored(data: Any) -> Any:
+    """Return plain data as JSON can hold them."""
+    if isinstance(data, dict):
+        return {"dict": {str(key): stored(part) for key, part in data.items()}}
+    if isinstance(data, list):
+        return [stored(part) for part in data]
+    if hasattr(data, "dtype"):
+        kind = "<f8" if data.dtype.kind == "f" else "<i8"
+        text = base64.b64encode(data.astype(kind).tobytes()).decode()
+        return {"array": list(data.shape), "kind": kind, "base64": text}
+    return data
 
-    def walk(item: Any) -> Any:
-        if isinstance(item, dict):
-            return {"dict": {str(k): walk(v) for k, v in item.items()}}
-        if isinstance(item, list | tuple):
-            return [walk(part) for part in item]
-        if hasattr(item, "dtype"):
-            kind = "f8" if item.dtype.kind == "f" else "i8"
-            arrays.append(item.astype(kind).tobytes())
-            return {"array": list(item.shape), "kind": kind}
+
+def restored(item: Any) -> Any:
+    """Return what `stored` was given; trust nothing else."""
+    import numpy
+
+    if isinstance(item, list):
+        return [restored(part) for part in item]
+    if not isinstance(item, dict):
         return item
-
-    head = json.dumps(walk(data)).encode()
-    return head + b"\n" + b"".join(arrays)
+    if "dict" in item:
+        return {str(key): restored(part) for key, part in item["dict"].items()}
+    if item["kind"] not in ("<f8", "<i8"):
+        raise ValueError("another kind of array")
+    content = base64.b64decode(item["base64"], validate=True)
+    if any(size < 0 for size in item["array"]):
+        raise ValueError("a shape that is none")
+    return numpy.frombuffer(content, item["kind"]).reshape(item["array"])
 
 
 # The child: the notebook, then a fork for each question
@@ -98,7 +110,7 @@ def limit(limits: dict[str, int]) -> None:
         resource.setrlimit(number, (value, value))
 
 
-def run_cells(cells: list[dict], skip: set[int], tell: Any) -> dict[str, Any]:
+def run_cells(cells: list[dict], tell: Any) -> dict[str, Any]:
     """Run the cells in one namespace; an error ends its own cell only."""
     space = {
         "__name__": "__main__",
@@ -107,8 +119,6 @@ def run_cells(cells: list[dict], skip: set[int], tell: Any) -> dict[str, Any]:
     }
     for cell in cells:
         number = cell["number"]
-        if number in skip:
-            continue
         tell({"cell": number})
         try:
             code = compile(cell["source"], f"<cell {number}>", "exec")
@@ -130,24 +140,29 @@ def short(error: BaseException) -> str:
     return f"{type(error).__name__}: {first}"[:300]
 
 
+def json_of(found: dict[str, Any]) -> bytes:
+    """Return an answer, or what stands in its place, as it leaves."""
+    return json.dumps(stored(found)).encode()
+
+
 def answer(question: dict, probes: dict, space: dict, images: Any) -> bytes:
     """Return what a question's probe makes of the answer, packed."""
     from cnnbook import exercises
 
     given = space.get(question["name"], ...)
     if given is ...:
-        return packed({"missing": question["name"]})
+        return json_of({"missing": question["name"]})
     try:
         if images is not None:
             data = given(images)
         else:
             probe = probes.get(question["id"], exercises.value)
             data = probe(given, random.Random(question["seed"]))
-        return packed({"data": exercises.plain(data)})
+        return json_of({"data": exercises.plain(data)})
     except exercises.Unusable as error:
-        return packed({"unusable": str(error)[:500]})
+        return json_of({"unusable": str(error)[:500]})
     except BaseException as error:
-        return packed({"raised": short(error)})
+        return json_of({"raised": short(error)})
 
 
 def child(job: dict, probes: dict, images: dict, pipes: dict) -> None:
@@ -159,7 +174,7 @@ def child(job: dict, probes: dict, images: dict, pipes: dict) -> None:
     def tell(fact: dict) -> None:
         os.write(pipes["status"][1], json.dumps(fact).encode() + b"\n")
 
-    space = run_cells(job["cells"], set(job["skip"]), tell)
+    space = run_cells(job["cells"], tell)
     for question in job["questions"]:
         tell({"question": question["id"]})
         pid = os.fork()
@@ -267,9 +282,10 @@ def submission(job: dict, probes: dict, images: dict) -> dict[str, Any]:
     end = time.monotonic() + job["seconds"]["submission"]
     answers: dict[str, bytearray] = {}
     failed: dict[int, dict] = {}
-    stuck: list[list] = []
     left = {question["id"]: question for question in job["questions"]}
-    while left and time.monotonic() < end and len(stuck) < 12:
+    for _ in range(12):
+        if not left or time.monotonic() > end:
+            break
         job = {**job, "questions": list(left.values())}
         done = attempt(job, probes, images, end)
         for fact in done["failed"]:
@@ -281,18 +297,14 @@ def submission(job: dict, probes: dict, images: dict) -> dict[str, Any]:
         if done["stuck"] is None:
             break
         kind, place = done["stuck"]
-        stuck.append([kind, place])
         if kind == "question":
             left.pop(place, None)
-        elif place in job["skip"] or not isinstance(place, int):
-            break
         else:
-            job["skip"] = [*job["skip"], place]
-    return {
-        "answers": answers,
-        "stuck": stuck,
-        "failed": list(failed.values()),
-    }
+            cells = [c for c in job["cells"] if c["number"] != place]
+            if len(cells) == len(job["cells"]):
+                break
+            job["cells"] = cells
+    return {"answers": answers, "failed": list(failed.values())}
 
 
 def end_all(pid: int) -> None:
@@ -328,39 +340,19 @@ def swept() -> bool:
     return True
 
 
-def reply(head: dict, answers: dict[str, bytearray]) -> None:
-    """Send one result: its head as JSON, then the answers' bytes."""
-    sizes = {name: len(data) for name, data in answers.items()}
-    text = json.dumps({**head, "sizes": sizes}).encode()
+def reply(message: dict) -> None:
+    """Send one result as a line."""
     out = sys.__stdout__.buffer
-    out.write(struct.pack(">I", len(text)) + text)
-    for data in answers.values():
-        out.write(data)
+    out.write(json.dumps(message).encode() + b"\n")
     out.flush()
 
 
-def receive() -> tuple[dict, bytes]:
-    """Read one message: a head in JSON, and the bytes that follow it."""
-    source = sys.__stdin__.buffer
-    size = source.read(4)
-    if len(size) < 4:
+def receive() -> dict:
+    """Read one line; without one, end."""
+    line = sys.__stdin__.buffer.readline()
+    if not line:
         os._exit(0)
-    head = json.loads(source.read(struct.unpack(">I", size)[0]))
-    return head, source.read(head.get("bytes", 0))
-
-
-def read_images(head: dict, content: bytes) -> dict[str, Any]:
-    """Return the pictures that a question's answer is asked to read."""
-    import numpy
-    import torch
-
-    found, start = {}, 0
-    for id, shape in head.items():
-        count = 8 * int(numpy.prod(shape))
-        flat = numpy.frombuffer(content[start : start + count], "<f8")
-        found[id] = torch.from_numpy(flat.reshape(shape).copy())
-        start += count
-    return found
+    return json.loads(line)
 
 
 def become(user: int) -> None:
@@ -389,19 +381,23 @@ def main() -> None:
     for name in WARM:
         importlib.import_module(name)
     grown_quiet()
-    head, content = receive()
-    images = read_images(head["images"], content)
+    import torch
+
+    head = receive()
+    images = {
+        id: torch.tensor(restored(stored_))
+        for id, stored_ in head["images"].items()
+    }
     sys.modules["probes"] = probes = types.ModuleType("probes")
     exec(compile(head["probes"], "<probes>", "exec"), vars(probes))
-    reply({"ready": True}, {})
+    reply({"ready": True})
     while True:
-        job, _ = receive()
-        began = time.monotonic()
-        result = submission(job, probes.PROBES, images)
-        result["clean"] = swept()
-        result["seconds"] = time.monotonic() - began
-        answers = result.pop("answers")
-        reply(result, answers)
+        result = submission(receive(), probes.PROBES, images)
+        result["answers"] = {
+            id: content.decode(errors="replace")
+            for id, content in result["answers"].items()
+        }
+        reply({**result, "clean": swept()})
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -455,16 +456,23 @@ HOSTILE: dict[str, tuple[dict[str, str], str, list[int]]] = {
 """Changed cells, a cell in front, and the marks (None: any that are fair)."""
 
 
-def processes_of(name: str) -> set[str]:
-    """Return the processes whose command has this word in it."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if name in path.read_text().replace("\0", " "):
-                found.add(path.parent.name)
-        except OSError:
-            continue
-    return found
+def processes_of(name: str) -> set[int]:
+    """Return our descendants, and orphans, with this word in their call.
+
+    Other gradings on the same machine have parents of their own.
+    """
+    parents, calls = {}, {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            status = (path / "stat").read_text().rpartition(") ")[2].split()
+            parents[int(path.name)] = int(status[1])
+            calls[int(path.name)] = (path / "cmdline").read_text()
+    family, found = {os.getpid()}, set()
+    while family:
+        found |= family
+        family = {pid for pid, above in parents.items() if above in family}
+    orphans = {pid for pid, above in parents.items() if above == 1}
+    return {pid for pid in found | orphans if name in calls.get(pid, "")}
 
 
 @pytest.fixture(scope="module")
@@ -478,18 +486,19 @@ def suite(bundle, tmp_path_factory: pytest.TempPathFactory):
         (folder / f"{number:02} hostile.ipynb").write_bytes(bad)
     (folder / "99 a victim.ipynb").write_bytes(honest)
     before = {path.name for path in Path("/tmp").iterdir()}
+    running = processes_of("labgrade/worker.py")
     with ThreadPoolExecutor(2) as executor:
         rows = course.grade_course(
             course.collect(folder), bundle, folder / "log", executor
         )
     course.end_boxes()
     after = {path.name for path in Path("/tmp").iterdir()}
-    return {row["student"]: row for row in rows}, after - before
+    return {row["student"]: row for row in rows}, after - before, running
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_notebook_gets_what_it_deserves(suite, name: str) -> None:
-    rows, _ = suite
+    rows, *_ = suite
     number = list(HOSTILE).index(name)
     got = marks(rows[f"{number:02} hostile"])
     wanted = HOSTILE[name][2]
@@ -501,16 +510,16 @@ def test_a_hostile_notebook_gets_what_it_deserves(suite, name: str) -> None:
 
 
 def test_no_victim_loses_a_point(suite) -> None:
-    rows, _ = suite
+    rows, *_ = suite
     victims = [row for name, row in rows.items() if name.endswith("victim")]
     assert len(victims) == len(HOSTILE) + 1
     assert [v["student"] for v in victims if marks(v) != FULL] == []
 
 
 def test_nothing_is_left_behind(suite) -> None:
-    _, left = suite
+    _, left, before = suite
     assert not {name for name in left if name in ("torch.py", "cnnbook")}
-    assert processes_of("labgrade/worker.py") == set()
+    assert processes_of("labgrade/worker.py") == before
 
 
 # Hostile files
@@ -576,9 +585,15 @@ def test_zip_files_are_read_and_never_unpacked(tmp_path: Path) -> None:
 
 
 def test_names_stay_in_their_folder_and_in_their_cell() -> None:
-    assert report.file_name("../../etc/passwd") == "_.._etc_passwd"
-    assert report.file_name("") == report.file_name("..") == "_"
-    assert report.file_name("Zoë Ångström") == "Zoë Ångström"
+    names = ["../../etc/passwd", "", "..", "Zoë Ångström", "a", "A"]
+    assert report.file_names(names) == [
+        "_.._etc_passwd",
+        "_",
+        "_ (2)",
+        "Zoë Ångström",
+        "a",
+        "A (2)",
+    ]
     assert report.safe("=1+1") == "'=1+1"
     assert report.safe("") == ""
     page = report.as_html("# <script>\n\n- **<b>**: `<i>`\n")
@@ -586,28 +601,34 @@ def test_names_stay_in_their_folder_and_in_their_cell() -> None:
     assert "<b>" not in page
 
 
-# Bytes from a box
+# Text from a box
+
+FLAT = '{"dict": {"data": {"array": %s, "kind": "%s", "base64": "%s"}}}'
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
-        b"{}",
-        b"[1]\n",
-        b'{"dict": {"data": 1}}\nmore',
-        b'{"dict": {"data": {"array": [3], "kind": "f8"}}}\n',
-        b'{"dict": {"data": {"array": [-1], "kind": "f8"}}}\n',
-        b'{"dict": {"data": {"array": [1e9], "kind": "f8"}}}\n',
-        b'{"dict": {"data": {"array": [1], "kind": "O"}}}\n' + bytes(8),
-        b'{"dict": {"a": 1, "b": 2}}\n',
-        b"[" * 10**5,
-        b'{"dict": {"data": ' + b"[" * 50 + b"]" * 50 + b"}}\n",
-        b"x" * (data.LARGEST + 1),
+        "",
+        "{}",
+        "[1]",
+        '{"dict": {"data": 1}}\nmore',
+        '{"dict": {"a": 1, "b": 2}}',
+        '{"dict": [1]}',
+        '{"dict": {"data": {"other": 1}}}',
+        FLAT % ("[3]", "<f8", "AAAAAAAAAAA="),
+        FLAT % ("[-1]", "<f8", "AAAAAAAAAAA="),
+        FLAT % ("[1e9]", "<f8", "AAAAAAAAAAA="),
+        FLAT % ("[[1]]", "<f8", "AAAAAAAAAAA="),
+        FLAT % ("[1]", "O", "AAAAAAAAAAA="),
+        FLAT % ("[1]", "<f8", "AAAAAAAAAA!="),
+        "[" * 10**5,
+        '{"dict": {"data": ' + "[" * 50 + "]" * 50 + "}}",
+        "x" * (data.ANSWER_LIMIT + 1),
     ],
-    ids=range(12),
+    ids=range(16),
 )
-def test_forged_bytes_are_no_answer(content: bytes) -> None:
+def test_forged_text_is_no_answer(content: str) -> None:
     with pytest.raises(data.Forged):
         data.unpacked(content)
 
@@ -618,10 +639,10 @@ def test_data_survive_the_way_out_and_the_bundle() -> None:
     given = {
         "data": [1, 2.5, "x", None, True, {"k": np.arange(6).reshape(2, 3)}]
     }
-    out = data.unpacked(worker.packed(given))
-    again = data.restored(json.loads(json.dumps(data.stored(out))))
-    assert again["data"][:5] == given["data"][:5]
-    assert np.array_equal(again["data"][5]["k"], given["data"][5]["k"])
+    out = data.unpacked(worker.json_of(given).decode())
+    assert out["data"][:5] == given["data"][:5]
+    assert np.array_equal(out["data"][5]["k"], given["data"][5]["k"])
+    assert data.stored(out) == data.stored(given)
 
 
 # Release
@@ -862,7 +883,7 @@ def test_order_and_workers_change_nothing(bundle, tmp_path: Path) -> None:
                 tmp_path / f"log{turn}",
                 executor,
             )
-        texts.add(report.grades(rows, bundle, {}))
+        texts.add(report.grades(report.Grading(rows, bundle)))
     course.end_boxes()
     assert len(texts) == 1
 
