@@ -38,7 +38,8 @@ def release(given: argparse.Namespace) -> int:
 def grade(given: argparse.Namespace) -> int:
     """Grade what is new in a folder of submissions."""
     isolated = given.isolation == "box"
-    if isolated and (lacking := box.lacking()):
+    here = not given.dask  # or else the workers make the boxes
+    if isolated and here and (lacking := box.lacking()):
         raise ValueError(" ".join(lacking))
     if not isolated:
         print(

@@ -157,9 +157,9 @@ class Box:
             start_new_session=True,
         )
         self.used = 0
-        self._send({"probes": self.probes, "images": self.images})
         self.ours = 0
         try:
+            self._send({"probes": self.probes, "images": self.images})
             self._receive(START)
         except Dead as error:
             self.close()
