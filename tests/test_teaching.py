@@ -27,6 +27,7 @@ from distributed.cli import dask_scheduler, dask_worker
 from test_exercises import gallery_faults
 
 from labgrade import __main__ as labgrade
+from labgrade import box as boxes
 from labgrade import bundle as bundles
 from website.extensions import book_map
 from website.extensions import labs as labs_page
@@ -177,6 +178,8 @@ def test_the_new_labs_edition_shows_nothing_of_the_solution(ran) -> None:
 
     _, folder = ran("new_lab")
     lab = folder / "labs" / "halve"
+    presented = labs_page.read(lab / "lab.ipynb")
+    assert (presented.title, presented.points) == ("Halving an image", 9)
     solution = writer.read(lab / "solution.ipynb")
     made = writer.text_of(labs.student(solution))
     assert (lab / "lab.ipynb").read_text("utf-8") == made
@@ -433,6 +436,15 @@ def test_a_script_with_a_wrong_option_fails(tmp_path: Path) -> None:
     assert "unexpected keyword argument 'process'" in done.stderr
 
 
+def test_a_worker_without_boxes_gives_nobody_a_zero(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(boxes, "_command", lambda *_: ["false"])
+    pictures = {"much": "more than a pipe holds" * 100_000}
+    with pytest.raises(OSError, match="A box cannot be started"):
+        boxes.Box("", pictures)
+
+
 def image_faults(text: str) -> list[str]:
     """Return what a recipe for an image lacks."""
     code = text.replace("\\\n", " ")
@@ -468,7 +480,7 @@ def plans(text: str) -> list[list[tuple[list[str], str]]]:
         if week == "week":
             found.append([])
         else:
-            names = re.findall(r"\{doc\}`(\w+)`", chapters)
+            names = re.findall(r"\{doc\}`[^`<]+ <(\w+)>`", chapters)
             found[-1].append((names, lab))
     return found
 
@@ -504,6 +516,9 @@ def test_the_plans_are_the_books() -> None:
     assert [name for row in long for name in row[0]] == [
         stop.name for stop in stops
     ]
+    for stop in stops:
+        link = f"{{doc}}`{stop.title.split(':')[0]} <{stop.name}>`"
+        assert link in page("teaching")
     titles = sorted(lab.title for lab in labs_page.labs(ROOT))
     assert sorted(lab for _, lab in long if lab) == titles
     assert (len(long), len(short)) == (10, 5)
