@@ -35,7 +35,7 @@ def lines(draw: Random) -> Iterator[tuple[tuple, Tensor]]:
     """Draw lines of the table with images, none of them square."""
     cases = (
         ("5", (2, 5, 7), (6,)),
-        ("4,1x6 3", (3, 8, 13), ()),
+        ("4,1x6 3", (3, 13, 8), ()),
         ("3,3 5,4,1x7 6,2", (1, 17, 9), (11, 8)),
     )
     for column, shape, hidden in cases:
@@ -336,6 +336,8 @@ DEEP = (
     + ("conv", "relu", "conv", "relu")
     + ("pool", "dense", "relu", "dense")
 )
+ALONE = ("conv", "relu", "pool", "conv", "relu", "dense")
+"""Cut after each of the first layers: the most is there at the ReLU."""
 
 
 def deep(draw: Random, even: bool) -> Stack:
@@ -354,6 +356,7 @@ def cut_stacks(draw: Random) -> Iterator[tuple]:
         rows = deep(draw, even=number in (2, 5))
         cuts = draw.sample(range(1, len(rows) - 1), number)
         yield rows, [0, *sorted(cuts)]
+    yield stack(draw, ALONE), [0, 1, 2, 3]
 
 
 def peak(stack: Stack, cuts: list[int]) -> int:
@@ -411,14 +414,22 @@ def input_twice(stack, cuts):
 
 # Question 6: where to cut
 
+ENDS = (
+    ("pool", "conv", "relu", "pool", "conv", "relu", "dense"),
+    ("conv", "relu", "conv"),
+)
+"""Best cut after the first layer, and before the last."""
+
 
 def places(answer: Any, draw: Random) -> list[dict[str, int]]:
     """Ask for cuts; return what they cost, and how many there are."""
     if not callable(answer):
         raise Unusable("a function from stack and segments to cuts is wanted")
     found = []
-    for turn, segments in enumerate((1, 2, 3, 4, 3, 4, 3, 4, 3, 4)):
+    for turn, segments in enumerate((1, 2, 3, 4, 3, 4, 3, 4, 3, 4, 3, 2)):
         rows = stack(draw, ("conv", "relu") * draw.randint(7, 9))
+        if turn > 9:
+            rows = stack(draw, ENDS[turn - 10])
         if turn < 3:
             rows = deep(draw, even=turn == 0)
         cuts = answer([*rows], segments)
@@ -518,12 +529,20 @@ class Twice(nn.Module):
 
 
 def segments(draw: Random) -> Iterator[tuple[nn.Module, Tensor]]:
-    """Draw segments with their inputs; the first gets an image."""
+    """Draw segments with their inputs; the first gets an image.
+
+    The last has no weights.
+    """
     begin = nn.Sequential(nn.Conv2d(2, 5, 3), nn.ReLU(), nn.MaxPool2d(2))
     yield begin, numbers(draw, 3, 2, 8, 11).double()
     dense = nn.Sequential(nn.Dropout(0.4), nn.Linear(7, 9), nn.ReLU())
-    inputs = [numbers(draw, 6, 7), numbers(draw, 2, 4, 6, 5)]
-    for segment, x in zip((dense, Twice()), inputs, strict=True):
+    bare = nn.Sequential(nn.ReLU(), nn.Dropout(0.2), nn.MaxPool2d(2))
+    inputs = {
+        dense: numbers(draw, 6, 7),
+        Twice(): numbers(draw, 2, 4, 6, 5),
+        bare: numbers(draw, 2, 3, 4, 6),
+    }
+    for segment, x in inputs.items():
         yield segment, x.double().requires_grad_()
 
 
@@ -589,8 +608,8 @@ class _Again(torch.autograd.Function):
     @classmethod
     def run(cls, segment: nn.Module, x: Tensor) -> Tensor:
         """Pass through a segment and keep its input alone."""
-        names, weights = zip(*segment.named_parameters(), strict=True)
-        return cls.apply(cls, segment, names, x, *weights)
+        own = dict(segment.named_parameters())
+        return cls.apply(cls, segment, tuple(own), x, *own.values())
 
     @staticmethod
     def forward(context, kind, segment, names, x, *weights):
