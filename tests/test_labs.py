@@ -196,7 +196,7 @@ def test_a_stale_edition_is_told(
     assert labs.main([]) == 0
     assert labs.main(["--check"]) == 0
     text = (folder / "lab.ipynb").read_text("utf-8")
-    (folder / "lab.ipynb").write_text(text.replace("loops", "lops"), "utf-8")
+    (folder / "lab.ipynb").write_text(text.replace("yours", "your"), "utf-8")
     assert labs.main(["--check"]) == 1
 
 
