@@ -34,6 +34,7 @@ import builtins
 import contextlib
 import copy
 import difflib
+import io
 import json
 import os
 import platform
@@ -82,8 +83,8 @@ SWAPS: dict[type, tuple[type, ...]] = {
     ast.NotEq: (ast.Eq,),
     ast.Is: (ast.IsNot,),
     ast.IsNot: (ast.Is,),
-    ast.In: (ast.NotIn,),
-    ast.NotIn: (ast.In,),
+    ast.In: (ast.NotIn,),  # codespell:ignore notin
+    ast.NotIn: (ast.In,),  # codespell:ignore notin
     ast.Add: (ast.Sub,),
     ast.Sub: (ast.Add,),
     ast.Mult: (ast.Add, ast.Div),
@@ -122,6 +123,8 @@ OTHERS = {
     "left": ("top",),
 }
 """Names that are taken for each other, as functions or as axes."""
+UNSEEN = {"device", "strict"}
+"""Arguments without which right inputs on a CPU give the same."""
 MODULES = {"F", "nn", "torch", "np", "math", "copy", "geometry", "parts"}
 
 
@@ -161,6 +164,8 @@ def _walk(
     node: ast.AST, path: Path_ = (), line: int = 0
 ) -> Iterator[tuple[Path_, int, ast.AST]]:
     """Give each node with its line and the way to it through the fields."""
+    if isinstance(node, ast.keyword) and node.arg in UNSEEN:
+        return
     for name, value in ast.iter_fields(node):
         parts = value if isinstance(value, list) else [value]
         for number, part in enumerate(parts):
@@ -291,7 +296,9 @@ def _added(node: ast.AugAssign) -> Iterator[ast.AST]:
 def _calls(node: ast.Call) -> Iterator[ast.AST]:
     for number in range(len(node.args) - 1):
         yield _edited(node, args=_swapped(node.args, number))
-    for number in range(len(node.keywords)):
+    for number, word in enumerate(node.keywords):
+        if word.arg in UNSEEN:
+            continue
         rest = [k for i, k in enumerate(node.keywords) if i != number]
         yield _edited(node, keywords=rest)
     if len(node.args) > 1 or (node.args and isinstance(node.func, ast.Name)):
@@ -379,7 +386,7 @@ def asked(folder: Path) -> list[Asked]:
     for question in questions:
         if isinstance(question.probe, Reads):
             continue
-        needed = notebook.needed(cells, {question.name})
+        needed = defining(cells, question.name)
         answers = [
             cell.number
             for cell in needed
@@ -388,6 +395,26 @@ def asked(folder: Path) -> list[Asked]:
         ]
         found.append(Asked(question, needed, answers))
     return found
+
+
+def defining(cells: list[notebook.Cell], name: str) -> list[notebook.Cell]:
+    """Return the cells that make a name, and what these use in turn.
+
+    Of several that bind a name, the last one before its use counts. What
+    labgrade runs is more: there a cell that may change a value counts too,
+    and such a cell may train a network.
+    """
+    chosen: set[int] = set()
+    wanted = [(name, len(cells))]
+    while wanted:
+        name, place = wanted.pop()
+        makers = [n for n, cell in enumerate(cells) if name in cell.defines]
+        earlier = [n for n in makers if n < place]
+        for number in earlier[-1:] or makers[:1]:
+            if number not in chosen:
+                chosen.add(number)
+                wanted += [(n, number) for n in sorted(cells[number].uses)]
+    return [cells[number] for number in sorted(chosen)]
 
 
 def mutants_of(one: Asked) -> list[tuple[int, Mutant]]:
@@ -428,7 +455,10 @@ class Trial:
             "hidden": bundle.seed_of(SECRET, one.question.id),
             "public": f"public {one.question.id}",
         }
-        with mock.patch.object(exercises, "check", _quiet):
+        with (
+            mock.patch.object(exercises, "check", _quiet),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             self._run(cell for cell in one.cells if cell.number < self.first)
         self.right = {
             name: bundle.plain(one.question, one.question.reference, seed)
@@ -610,7 +640,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--record", action="store_true")
     given = parser.parse_args()
-    lab.scale("smoke")
+    os.environ[lab.VARIABLE] = "smoke"
+    lab.scale()
     known, rows = equivalents(), []
     print(HEAD)
     for path in sorted(ROOT.glob(f"labs/{given.lab or '*'}/solution.ipynb")):
