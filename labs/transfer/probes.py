@@ -348,6 +348,8 @@ def trained(answer: Any, draw: Random) -> list[dict[str, Any]]:
             head = fill(nn.Linear(maps + 1, 3), seed)
             net = nn.Sequential(frozen, head)
             before = _numbers_of(frozen)
+            with torch.no_grad():  # before any mode is told
+                new = frozen(3 + numbers(draw, 4, 2, 5, 4))
             learn = [p for p in net.parameters() if p.requires_grad]
             optimiser = torch.optim.SGD(learn, lr=0.1, weight_decay=decay)
             for _ in range(2):  # the beginning of two epochs
@@ -370,6 +372,7 @@ def trained(answer: Any, draw: Random) -> list[dict[str, Any]]:
                 "parameters moved by": moved[0],
                 "statistics moved by": moved[1],
                 "features of four pictures": some,
+                "features at once": new,
                 "the head's weights": head.weight,
             }
         )
