@@ -138,6 +138,7 @@ def explain(student: str, grading: Grading) -> str:
         f"{question['points']}  {row['remarks'].get(question['id'], '')}"
         for question in grading.bundle.questions
     ]
+    lines += [f"{id}: {why}" for id, why in row["reasons"].items()]
     failed = sorted(row["failed"].items())
     lines += [f"cell {number}: {why}" for number, why in failed]
     if row["review"]:

@@ -6,7 +6,9 @@ run anywhere and in any order.
 
 from __future__ import annotations
 
+import builtins
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +32,14 @@ REVIEW = (
     "cnnbook.probes",
 )
 """Words that a person should look at; they never cost a point."""
+TOLD = (
+    "a function is wanted here",
+    "a class or a function that makes a net is wanted",
+    "it made no nn.Module",
+    "is not something that can be compared",
+    "the tensor's values cannot be read",
+)
+"""What a student may be told of an answer that is none."""
 
 
 def answers_of(
@@ -108,6 +118,7 @@ def blank(
         "note": note,
         "marks": {q["id"]: 0 for q in bundle.questions},
         "remarks": {},
+        "reasons": {},
         "failed": {},
         "review": [],
         "words": {},
@@ -133,6 +144,8 @@ def grade(content: bytes, bundle: Bundle, box: Box) -> dict[str, Any]:
         right, remark = judge(question, found["answers"].get(question["id"]))
         result["marks"][question["id"]] = question["points"] if right else 0
         result["remarks"][question["id"]] = remark
+        if why := refused(found["answers"].get(question["id"])):
+            result["reasons"][question["id"]] = why
     return result
 
 
@@ -142,11 +155,12 @@ def judge(question: dict[str, Any], answer: Any) -> tuple[bool, str]:
         return False, "It gave no answer in time, or ended the program."
     if "missing" in answer:
         return False, f"There is no {question['name']} in the notebook."
-    if "raised" in answer or "unusable" in answer:
-        why = str(answer.get("raised") or answer.get("unusable"))
+    if why := refused(answer):
         if "NotImplementedError" in why and "yours" in why:
             return False, "It is not written yet."
-        return False, f"It could not be used: {why}."
+        told = [text for text in TOLD if text in why]
+        said = told[0] if told else f"it raised {error_of(why)}"
+        return False, f"It could not be used: {said}."
     asked = exercises.Question(
         question["id"],
         question["title"],
@@ -161,6 +175,25 @@ def judge(question: dict[str, Any], answer: Any) -> tuple[bool, str]:
         if asked.fault(given, data.restored(wrong)) is None:
             return False, hint[0].upper() + hint[1:]
     return False, question["otherwise"]
+
+
+def refused(answer: Any) -> str:
+    """Return why a box has no data from an answer, in its own words."""
+    if not answer:
+        return ""
+    return str(answer.get("raised") or answer.get("unusable") or "")
+
+
+def error_of(why: str) -> str:
+    """Return the kind of an error, which is all that a student is told.
+
+    Its message might carry what the student's code was called with.
+    """
+    for word in re.findall(r"\w+", why):
+        known = getattr(builtins, word, None)
+        if isinstance(known, type) and issubclass(known, BaseException):
+            return word
+    return "an error"
 
 
 def written(parsed: dict[str, Any], bundle: Bundle) -> dict[str, str]:

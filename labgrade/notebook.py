@@ -17,16 +17,41 @@ from pathlib import Path
 LARGEST = 20 * 2**20
 DEEPEST = 60
 CELLS = 2000
-MAGIC = re.compile(r"^\s*[%!].*$", re.MULTILINE)
+CELL_MAGIC = re.compile(r"\s*%%(\w+).*\n?")
+RUNS_ITS_CELL = ("time", "capture", "prun")
+"""Magics whose cell is Python, and binds names."""
+MAGICS = (
+    (re.compile(r"^(\s*)%time\s+(?=.*\S)"), r"\1"),
+    (re.compile(r"^(\s*)[%!?].*|^(\s*)[^#]*\?\s*$"), r"\1\2pass"),
+    (re.compile(r"^(\s*[\w, ]+=)\s*[%!].*"), r"\1 []"),
+)
+"""What a line that is not Python may be, and what stands in its place."""
 OURS = {"check", "score"}
 GIVEN = {"scale"}
 """What every lab makes first, and no call changes."""
+ANYTHING = "*"
+"""What `from x import *` may define."""
 PLACES = (ast.Attribute, ast.Subscript, ast.Name)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 class Unreadable(ValueError):
     """A file that is no notebook; the message says why."""
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What code does with names when it runs."""
+
+    stored: frozenset[str] = frozenset()
+    """Names that it binds, or whose attributes and items it sets."""
+    handed: frozenset[str] = frozenset()
+    """Names whose value it hands on, so that it may be changed."""
+    calls: frozenset[str] = frozenset()
+
+    def only(self, names: frozenset[str]) -> Effects:
+        """Return what it does with these names; calls stay."""
+        return Effects(self.stored & names, self.handed & names, self.calls)
 
 
 @dataclass(frozen=True)
@@ -41,12 +66,10 @@ class Cell:
     """Those of them that are functions, classes or modules."""
     uses: frozenset[str]
     """Names of the notebook that it mentions, in functions too."""
-    changes: frozenset[str]
-    """Names whose value it hands on when it is run, and so may change."""
-    calls: frozenset[str]
-    """Names that it calls when it is run."""
-    inside: dict[str, tuple[frozenset[str], frozenset[str]]]
-    """What each of its functions changes and calls when it is called."""
+    does: Effects
+    """What it does when it is run."""
+    inside: dict[str, Effects]
+    """What each of its functions and classes does when it is called."""
 
 
 def read(path: Path) -> bytes:
@@ -118,14 +141,39 @@ def code(notebook: dict) -> list[Cell]:
             continue
         if "google.colab" in cell["text"]:  # the cell that readies Colab
             continue
-        source = MAGIC.sub("pass", cell["text"])
         try:
-            cell_ = understood(number, source)
+            cell_ = understood(number, python(cell["text"]))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         if cell_:
             found.append(cell_)
     return found
+
+
+def python(text: str) -> str:
+    """Return a cell as Python: what only IPython understands is replaced.
+
+    A line is looked at if Python stumbles on it: one that begins with % may
+    also be the middle of a sum.
+    """
+    if head := CELL_MAGIC.match(text):
+        text = text[head.end() :] if head[1] in RUNS_ITS_CELL else "pass"
+    for _ in range(text.count("\n") + 1):
+        try:
+            ast.parse(text)
+        except SyntaxError as error:
+            lines = text.replace("\\\n", " ").split("\n")
+            number = min(error.lineno or 1, len(lines)) - 1
+            for magic, instead in MAGICS:
+                line = magic.sub(instead, lines[number])
+                if line != lines[number]:
+                    break
+            else:
+                raise
+            text = "\n".join([*lines[:number], line, *lines[number + 1 :]])
+        else:
+            break
+    return text
 
 
 def understood(number: int, source: str) -> Cell | None:
@@ -135,31 +183,44 @@ def understood(number: int, source: str) -> Cell | None:
         return None
     table = symtable.symtable(source, "cell", "exec")
     defines, uses = names(table)
-    known = {
-        inner.get_name(): names(inner)[1] for inner in table.get_children()
-    }
-    functions = {
-        node.name: node for node in body if isinstance(node, DEFINITIONS)
-    }
-    imports = {
-        (part.asname or part.name).split(".")[0]
-        for node in body
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for part in node.names
-    }
-    run = [node for node in body if not isinstance(node, DEFINITIONS)]
+    known: dict[str, frozenset] = {}
+    for inner in table.get_children():
+        known[inner.get_name()] = frozenset().union(*names(inner))
+    functions: dict[str, ast.stmt] = {}
+    imports, run = set(), []
+    for node in body:
+        value = getattr(node, "value", None)
+        if isinstance(node, DEFINITIONS):
+            functions[node.name] = node
+            run += made_with(node)
+            continue
+        if isinstance(node, ast.Assign) and isinstance(value, ast.Lambda):
+            functions |= {root(target): node for target in node.targets}
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            parts = [part.asname or part.name for part in node.names]
+            imports |= {part.split(".")[0] for part in parts}
+        run.append(node)
     return Cell(
         number,
         source,
-        defines,
+        defines | imports & {ANYTHING},
         frozenset({*functions, *imports}),
         uses,
-        *effects(run),
+        effects(run),
         {
-            name: tuple(found & known[name] for found in effects([node]))
+            name: effects([node]).only(known.get(name, uses))
             for name, node in functions.items()
         },
     )
+
+
+def made_with(node: ast.stmt) -> list[ast.AST]:
+    """Return what runs when a function or class is made, and not called."""
+    run = [ast.Call(one, [], []) for one in node.decorator_list]
+    if isinstance(node, ast.ClassDef):
+        inside = [n for n in node.body if not isinstance(n, DEFINITIONS)]
+        return [*run, *node.bases, *inside]
+    return [*run, *node.args.defaults, *filter(None, node.args.kw_defaults)]
 
 
 def is_check(statement: ast.stmt) -> bool:
@@ -188,27 +249,36 @@ def names(table: symtable.SymbolTable) -> tuple[frozenset, frozenset]:
     return frozenset(binds), frozenset(uses)
 
 
-def effects(nodes: list[ast.stmt]) -> tuple[frozenset, frozenset]:
-    """Return what these statements may change, and what they call."""
-    changes, calls = set(), set()
+def effects(nodes: list[ast.AST]) -> Effects:
+    """Return what these statements do with names when they run."""
+    stored, handed, calls = set(), set(), set()
     for node in (part for whole in nodes for part in ast.walk(whole)):
         if isinstance(node, ast.Call):  # f(x) and x.f() may change x
-            handed = [*node.args, *(word.value for word in node.keywords)]
+            given = [*node.args, *(word.value for word in node.keywords)]
+            handed.update(map(root, given))
             if isinstance(node.func, ast.Name):
                 calls.add(node.func.id)
+                if node.func.id in ("setattr", "delattr"):
+                    stored.update(map(root, given[:1]))
             else:
-                handed.append(node.func)
-            changes.update(map(root, handed))
+                handed.add(root(node.func))
+                if getattr(node.func, "attr", "").startswith("set_"):
+                    stored.add(root(node.func))
         elif isinstance(node, PLACES) and not isinstance(node.ctx, ast.Load):
-            changes.add(root(node))
-    return frozenset(changes - {None}), frozenset(calls)
+            stored.add(root(node))
+    return Effects(*(frozenset(n - {None}) for n in (stored, handed, calls)))
 
 
 def root(node: ast.AST) -> str | None:
-    """Return the name at the beginning of a.b[c].d."""
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else None
+    """Return the name at the beginning of a.b[c].d and of a().b."""
+    while not isinstance(node, ast.Name):
+        if isinstance(node, ast.Call):
+            node = node.func
+        elif isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
+            node = node.value
+        else:
+            return None
+    return node.id
 
 
 def needed(cells: list[Cell], wanted: set[str]) -> list[Cell]:
@@ -220,8 +290,8 @@ def needed(cells: list[Cell], wanted: set[str]) -> list[Cell]:
     """
     fixed = {name for cell in cells for name in cell.fixed} | GIVEN
     inside = {name: e for cell in cells for name, e in cell.inside.items()}
-    changed = {cell.number: changes(cell, inside) - fixed for cell in cells}
-    names_, chosen = set(wanted), set()
+    changed = {cell.number: changes(cell, inside, fixed) for cell in cells}
+    names_, chosen = {*wanted, ANYTHING}, set()
     while True:
         more = [
             cell
@@ -235,13 +305,21 @@ def needed(cells: list[Cell], wanted: set[str]) -> list[Cell]:
         names_ = names_.union(*(cell.uses for cell in more))
 
 
-def changes(cell: Cell, inside: dict) -> set[str]:
-    """Return what a cell may change, by itself or in what it calls."""
-    found, calls, seen = set(cell.changes), set(cell.calls), set()
-    while calls - seen:
-        name = min(calls - seen)
-        seen.add(name)
-        if name in inside:
-            found |= inside[name][0]
-            calls |= inside[name][1]
-    return found
+def changes(cell: Cell, inside: dict[str, Effects], fixed: set) -> set[str]:
+    """Return what a cell may change, by itself or in what it calls.
+
+    A function that is handed on may be called as well; a method that is
+    called may be of any class.
+    """
+    stored, handed, left = set(), set(), [cell.does]
+    seen: set[str] = set()
+    while left:
+        one = left.pop()
+        stored |= one.stored
+        handed |= one.handed - fixed
+        called = one.calls | one.handed
+        if one.handed - fixed:
+            called = called.union(name for name in inside if name[0].isupper())
+        left += [inside[name] for name in called - seen if name in inside]
+        seen |= called
+    return stored | handed

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from labgrade.bundle import Bundle
+from labgrade.grade import error_of
 
 STYLE = Path(__file__).with_name("report.css")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -111,7 +112,7 @@ def feedback(row: Row, grading: Grading) -> str:
     if row["failed"]:
         lines += ["", "Cells that stopped with an error:", ""]
         lines += [
-            f"- cell {number}: `{why.replace('`', chr(39))}`"
+            f"- cell {number}: `{error_of(why)}`"
             for number, why in sorted(row["failed"].items())
         ]
     return "\n".join(lines) + "\n"
@@ -270,7 +271,7 @@ def _wrong(question: dict[str, Any], rows: list[Row]) -> str:
     often = sorted(told.items(), key=lambda item: (-item[1], item[0]))
     lines = ((t, {name: count}, str(count)) for (t, name), count in often[:12])
     title = f"{id.partition('.')[2]} {question['title']}: what was wrong"
-    return f"<h2>{escape(title)}</h2>{bars(lines, len(rows))}"
+    return f"<h2>{escape(title)}</h2>{bars(lines, often[0][1])}"
 
 
 def _listed(lines: list[tuple[str, str]]) -> str:
@@ -296,10 +297,10 @@ def _everybody(grading: Grading) -> str:
             f"<td>{grading.points(row):g}</td>{signs}</tr>"
         )
     return (
-        "<h2>Everybody</h2>"
+        "<details><summary>Everybody</summary>"
         '<div class="all" tabindex="0" role="region" aria-label="Everybody">'
         f"<table><tr><th>student</th><th>points</th>{head}</tr>"
-        f"{''.join(lines)}</table></div>"
+        f"{''.join(lines)}</table></div></details>"
     )
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
-import json
+import csv
+import io
 import os
 import re
+import socket
 import subprocess
 import sys
+import tempfile
+import tokenize
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -22,6 +28,7 @@ from labgrade import bundle as bundles
 from labgrade import course, data, desk, notebook, report
 from labgrade.grade import grade
 
+ROOT = Path(__file__).resolve().parents[1]
 SECRET = b"a secret"
 FULL = [3, 4, 1, 2]
 QUICK = {"cell": 3.0, "question": 2.0, "submission": 12.0}
@@ -143,6 +150,7 @@ class Shape(torch.Tensor):
     @property
     def shape(self): return (3,)
 """
+ABSTRACT = "\0labgrade waits here"
 HOSTILE: dict[str, tuple[dict[str, str], str, list[int]]] = {
     "loops at the top": ({}, "while True: pass", FULL),
     "loops in an answer": (
@@ -443,6 +451,117 @@ HOSTILE: dict[str, tuple[dict[str, str], str, list[int]]] = {
         "",
         FULL,
     ),
+    "uses a socket of the machine": (
+        {
+            "area": "import os, socket\n"
+            "met = []\n"
+            "def names():\n"
+            "    yield from ('/run/docker.sock', '/var/run/dbus/socket')\n"
+            "    for line in open('/proc/net/unix').readlines()[1:]:\n"
+            "        yield line.split()[-1].replace('@', '\\0')\n"
+            "for name in names():\n"
+            "    try:\n"
+            "        socket.socket(socket.AF_UNIX).connect(name)\n"
+            "        met.append(name)\n"
+            "    except OSError: pass\n"
+            "def area(h, w): return h * w if not met else met"
+        },
+        "",
+        FULL,
+    ),
+    "calls an abstract socket": (
+        {
+            "area": "import socket\n"
+            f"socket.socket(socket.AF_UNIX).connect({ABSTRACT!r})\n"
+            "def area(h, w): return h * w"
+        },
+        "",
+        [0, 4, 1, 2],
+    ),
+    "looks for other work and the bundle": (
+        {
+            "area": "import os\n"
+            "found = [os.path.join(top, name)\n"
+            "    for start in ('/tmp', '/dev/shm', '/home', '/srv')\n"
+            "    for top, _, names in os.walk(start) for name in names\n"
+            "    if name.endswith(('bundle.json', '.jsonl', 'secret'))\n"
+            "    or 'victim' in name or 'hostile' in name]\n"
+            "found += [n for n in os.environ if 'SECRET' in n]\n"
+            "def area(h, w): return found or h * w"
+        },
+        "",
+        FULL,
+    ),
+    "times its guesses": (
+        {
+            "area": "import time\n"
+            "from cnnbook.exercises import check\n"
+            "took = {}\n"
+            "for guess in range(1, 50):\n"
+            "    began = time.perf_counter()\n"
+            "    said = check('lab-tiny_lab.q1', lambda h, w: guess)\n"
+            "    took[guess] = time.perf_counter() - began\n"
+            "best = max(took, key=took.get)\n"
+            "def area(h, w): return best"
+        },
+        "",
+        [0, 4, 1, 2],
+    ),
+    "asks the check for a verdict": (
+        {
+            "area": "from cnnbook.exercises import check\n"
+            "area = check('lab-tiny_lab.q1', 1).right"
+        },
+        "",
+        [0, 4, 1, 2],
+    ),
+    "lies in every way": (
+        {
+            "counts": "import os\n"
+            "class Lies:\n"
+            "    def __reduce__(self): return os._exit, (0,)\n"
+            "    def detach(self): return self\n"
+            "    cpu = double = detach\n"
+            "    def numpy(self): return self\n"
+            "    def is_floating_point(self): return False\n"
+            "    shape, ndim, size = (3,), 1, 3\n"
+            "    @property\n"
+            "    def dtype(self): return self\n"
+            "    kind, itemsize = 'f', 8\n"
+            "    def astype(self, kind): return self\n"
+            "    def tobytes(self): return bytes(24)\n"
+            "    def __eq__(self, other): return True\n"
+            "    def __getattr__(self, name): return self\n"
+            "    def __array__(self, *a, **k): raise SystemExit\n"
+            "counts = Lies()"
+        },
+        "",
+        [3, 4, 0, 2],
+    ),
+    "lies about its dtype": (
+        {
+            "counts": "import numpy as np\n"
+            "class Lies(np.ndarray):\n"
+            "    dtype = property(lambda self: np.dtype('O'))\n"
+            "    shape = property(lambda self: (10**9,))\n"
+            "counts = np.zeros(3).view(Lies)"
+        },
+        "",
+        [3, 4, 0, 2],
+    ),
+    "answers for the others": (
+        {
+            "area": "import os\n"
+            'forged = b\'{"dict": {"data": [1, 2, 3]}}\'\n'
+            "def area(h, w):\n"
+            "    for number in range(3, 99):\n"
+            "        try: os.write(number, forged)\n"
+            "        except OSError: pass\n"
+            "    return h * w"
+        },
+        "",
+        None,
+    ),
     "transforms the cells": (
         {
             "area": "import ast, builtins\n"
@@ -487,7 +606,12 @@ def suite(bundle, tmp_path_factory: pytest.TempPathFactory):
     (folder / "99 a victim.ipynb").write_bytes(honest)
     before = {path.name for path in Path("/tmp").iterdir()}
     running = processes_of("labgrade/worker.py")
-    with ThreadPoolExecutor(2) as executor:
+    with (
+        ThreadPoolExecutor(2) as executor,
+        socket.socket(socket.AF_UNIX) as waits,
+    ):
+        waits.bind(ABSTRACT)
+        waits.listen()
         rows = course.grade_course(
             course.collect(folder), bundle, folder / "log", executor
         )
@@ -545,7 +669,28 @@ def unreadable(tmp_path: Path) -> dict[str, str]:
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", 8) as archive:
         archive.writestr("a.ipynb", b" " * (notebook.LARGEST + 9))
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04 nothing")
+    with (tmp_path / "text of a gigabyte.ipynb").open("wb") as file:
+        file.write(b'{"cells": "')
+        file.seek(2**30)
+        file.write(b'"}')
+    cells = b'{"cell_type": "code", "source": ""},' * 2**19
+    (tmp_path / "cells.ipynb").write_bytes(b'{"cells": [' + cells + b"{}]}")
+    (tmp_path / "brief cells.ipynb").write_bytes(
+        b'{"cells": [' + b"{}," * 10**6 + b"{}]}"
+    )
+    (tmp_path / "sixteen.ipynb").write_bytes('{"cells"'.encode("utf-16"))
+    (tmp_path / "latin.ipynb").write_bytes(b'{"cells": "\xe9"}')
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "linked").symlink_to(tmp_path / "many")
+    (tmp_path / "above.ipynb").symlink_to("..")
     return {
+        "text of a gigabyte": "1,073,741,826 bytes",
+        "cells": "524,289 cells",
+        "brief cells": "1,000,001 cells",
+        "sixteen": "no JSON",
+        "latin": "no JSON",
+        "inside": "0 notebooks",
+        "above": "a link",
         "corrupt": "no JSON",
         "deep": "nested deeper",
         "list": "no notebook",
@@ -572,6 +717,46 @@ def test_what_is_no_notebook_is_refused_and_the_rest_graded(
         one = submissions[student]
         why = one.problem or grade(one.content, bundle, box)["note"]
         assert words in why, student
+
+
+def twins(work: bytes) -> bytes:
+    """Give every cell of a notebook the same id, which it may not have."""
+    return re.sub(rb'"id": "[^"]*"', b'"id": "same"', work)
+
+
+@pytest.mark.parametrize(
+    "disguised",
+    [
+        twins,
+        lambda work: b"\xef\xbb\xbf" + work,
+        lambda work: work.decode().encode("utf-16"),
+        lambda work: work.decode().encode("utf-32-be"),
+        lambda work: work.replace(b"\n", b"\r\n"),
+    ],
+    ids=["same ids", "BOM", "UTF-16", "UTF-32", "Windows lines"],
+)
+def test_an_odd_file_of_right_work_is_read(bundle, box, disguised) -> None:
+    work = disguised(tiny.handed_in({}))
+    assert marks(grade(work, bundle, box)) == FULL
+
+
+def test_names_of_files_do_no_harm(bundle, tmp_path: Path) -> None:
+    names = ["=1+2", "+cmd|x", "@SUM(A1)", "-2", "..", "a\nb", "\u202ex", "."]
+    for name in names:
+        (tmp_path / f"{name}.ipynb").write_text("{")
+    found = course.collect(tmp_path)
+    with ThreadPoolExecutor(1) as executor:
+        rows = course.grade_course(
+            found, bundle, tmp_path / "log.jsonl", executor
+        )
+    report.write(tmp_path, report.Grading(rows, bundle))
+    text = (tmp_path / "grades.csv").read_text("utf-8")
+    for line in csv.reader(io.StringIO(text)):
+        assert not line[0].startswith(("=", "+", "-", "@", "\t", "\r"))
+        assert len(line) == 9
+    written = {path.name for path in (tmp_path / "feedback").iterdir()}
+    assert len(written) == 2 * len(rows)
+    assert not any("/" in name or name.startswith(".") for name in written)
 
 
 def test_zip_files_are_read_and_never_unpacked(tmp_path: Path) -> None:
@@ -667,6 +852,35 @@ def test_the_box_gets_no_reference_and_no_secret(bundle) -> None:
     assert SECRET.decode() not in bundle.text()
 
 
+def test_each_student_gets_inputs_of_their_own(lab, bundle, box) -> None:
+    made = bundles.release(lab, SECRET, ["ada", "bob"])
+    assert made.content["questions"] == bundle.content["questions"]
+    made = bundles.Bundle({**made.content, "limits": QUICK})
+    seeds = {name: made.of(name).questions for name in ("ada", "bob", "eve")}
+    assert len({questions[0]["seed"] for questions in seeds.values()}) == 3
+    assert len({questions[3]["seed"] for questions in seeds.values()}) == 1
+    assert made.of("eve").hash == bundle.hash
+    assert made.part({"ada"}).of("ada").hash == made.of("ada").hash
+    for name in seeds:
+        result = grade(tiny.handed_in({}), made.of(name), box)
+        assert marks(result) == FULL
+    # What is right for the one is wrong for the other
+    table = {f"{h} {w}": h * w for h, w in cases_of(made, "ada")}
+    learned = f"def area(h, w): return {table}.get(f'{{h}} {{w}}', 0)"
+    work = tiny.handed_in({"area": learned})
+    assert marks(grade(work, made.of("ada"), box)) == FULL
+    assert marks(grade(work, made.of("bob"), box)) == [0, 4, 1, 2]
+    wrong = tiny.handed_in({"area": "def area(h, w):\n    return h + w"})
+    told = grade(wrong, made.of("bob"), box)["remarks"]["lab-tiny_lab.q1"]
+    assert told == "That is half of the way round."
+
+
+def cases_of(made: bundles.Bundle, student: str) -> list[tuple[int, int]]:
+    """Return the rectangles that a student's answer is called with."""
+    draw = Random(made.of(student).questions[0]["seed"])
+    return [(draw.randint(2, 99), draw.randint(2, 99)) for _ in range(5)]
+
+
 def changed(lab: Path, where: Path, file: str, old: str, new: str) -> Path:
     """Copy the lab with one thing changed."""
     copy = where / "tiny_lab"
@@ -739,9 +953,12 @@ def labgrade(*words: object) -> subprocess.CompletedProcess:
 def graded(lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A course of four, released and graded by the command."""
     where = tmp_path_factory.mktemp("course")
+    (where / "roster.csv").write_text("student\nada\n=bob\n")
     done = labgrade(
         "release",
         "tiny_lab",
+        "--per-student",
+        where / "roster.csv",
         "--labs",
         lab.parent,
         "--out",
@@ -800,6 +1017,18 @@ def test_feedback_gives_hints_and_no_hidden_value(graded: Path) -> None:
     assert "Graded without isolation" not in report_
 
 
+def test_an_error_tells_nothing_of_the_hidden_inputs(bundle, box) -> None:
+    tells = "def area(h, w): raise ValueError(f'inputs {h} {w}')"
+    seed = "import sys\nraise KeyError(str(sys._getframe(1).f_locals))"
+    row = grade(tiny.handed_in({"area": tells}, seed), bundle, box)
+    grading = report.Grading([{**row, "student": "ada"}], bundle)
+    told = report.feedback(grading.rows[0], grading)
+    assert "it raised ValueError." in told
+    assert "inputs" not in told
+    assert re.search(r"inputs \d+ \d+", desk.explain("ada", grading))
+    assert bundle.questions[0]["seed"] not in told
+
+
 def test_an_interrupted_course_goes_on_from_its_log(graded: Path) -> None:
     log = graded / "marks" / "log.jsonl"
     before = log.read_text("utf-8").splitlines()
@@ -808,7 +1037,11 @@ def test_an_interrupted_course_goes_on_from_its_log(graded: Path) -> None:
     done = grade_again(graded)
     assert "1 of 1 graded" in done.stderr
     assert (graded / "marks" / "grades.csv").read_text("utf-8") == GRADES
-    assert "graded" not in grade_again(graded).stderr
+    assert "graded" not in grade_again(graded, "--changed").stderr
+    rows = list(course.lines(log))
+    own = {row["student"]: row["bundle"] for row in rows if "bundle" in row}
+    assert len(set(own.values())) == 3
+    assert own["eve"] == own["Zoë"]
 
 
 def test_every_mark_can_be_explained(graded: Path) -> None:
@@ -925,7 +1158,6 @@ def test_without_bubblewrap_it_refuses_and_says_what_to_do(
     assert done.returncode == 2
     assert "install the package `bubblewrap`" in done.stderr
     assert labgrade("doctor").returncode == 1
-    (graded / "marks" / "log.jsonl").unlink(missing_ok=True)
     done = grade_again(graded, "--isolation", "none")
     assert done.returncode == 0, done.stderr
     assert "No isolation" in done.stderr
@@ -933,6 +1165,111 @@ def test_without_bubblewrap_it_refuses_and_says_what_to_do(
     assert "Graded without isolation" in page
 
 
+# As an ordinary user
+
+AS_USER = """
+import sys
+sys.path[:0] = {paths!r}
+import os
+from labgrade import box, bundle
+from labgrade.grade import grade
+assert os.getuid() != 0
+assert box.lacking() == [], box.lacking()
+made = bundle.load(__import__("pathlib").Path({bundle!r}))
+here = made.box()
+for path in {works!r}:
+    row = grade(open(path, "rb").read(), made, here)
+    print(*row["marks"].values())
+here.close()
+"""
+
+
+def as_ordinary(folder: Path) -> list[str]:
+    """Return the beginning of a command that gives up the rights of root.
+
+    Python may lie in root's own folder: the command sees it in its place.
+    """
+    if os.getuid():
+        return []
+    words = ["bwrap", "--dev-bind", "/", "/", "--perms", "0755"]
+    words += ["--tmpfs", str(Path.home())]
+    for path in map(Path, (sys.base_prefix, sys.prefix, ROOT, folder)):
+        for parent in reversed(path.parents):
+            if parent.is_relative_to(Path.home()):
+                words += ["--perms", "0755", "--dir", str(parent)]
+        words += ["--ro-bind", str(path), str(path)]
+    words += ["setpriv", "--reuid=65534", "--regid=65534"]
+    return [*words, "--clear-groups"]
+
+
+def test_an_ordinary_user_can_grade(bundle) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        works = {
+            "right": {},
+            "wrong": {"area": "area = 1"},
+            "forks": {"area": "import os\nwhile True: os.fork()"},
+            "kills": {"area": "import os\nos.kill(-1, 9)"},
+            "again": {},
+        }
+        for work, changes in works.items():
+            (folder / work).write_bytes(tiny.handed_in(changes))
+        (folder / "bundle").write_text(bundle.text())
+        script = AS_USER.format(
+            paths=[str(ROOT), *(p for p in sys.path if "site-packages" in p)],
+            bundle=str(folder / "bundle"),
+            works=[str(folder / work) for work in works],
+        )
+        folder.chmod(0o755)
+        done = subprocess.run(
+            [*as_ordinary(folder), sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd="/",
+            env={"PATH": os.environ["PATH"], "HOME": "/tmp"},
+        )
+    assert not done.returncode, done.stderr
+    right, wrong, forks, kills, again = done.stdout.splitlines()
+    assert right == again == "3 4 1 2"
+    assert wrong == kills == "0 4 1 2"
+    assert forks[0] == "0"  # what it ends besides, it loses
+
+
 def test_the_doctor_finds_nothing_here() -> None:
     assert boxes.lacking() == []
     assert "Nothing is lacking" in labgrade("doctor").stdout
+
+
+# The size
+
+
+def code_lines(text: str) -> int:
+    """Count the lines of code: no blanks, no comments, no docstrings."""
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in NO_CODE:
+            lines.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(text)):
+        value = getattr(node, "value", None)
+        if isinstance(node, ast.Expr) and isinstance(value, ast.Constant):
+            lines -= set(range(node.lineno, node.end_lineno + 1))
+    return len(lines)
+
+
+BUDGET = 1870
+NO_CODE = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+}
+
+
+def test_the_package_stays_small() -> None:
+    counted = 'def f():\n    """Words."""\n\n    # more\n    return (\n1)\n'
+    assert code_lines(counted) == 3
+    files = (ROOT / "labgrade").glob("*.py")
+    assert sum(code_lines(path.read_text("utf-8")) for path in files) <= BUDGET
