@@ -197,6 +197,8 @@ def environment() -> Path:
             [python, "-m", "pip", "install", "-q", *wanted], check=True
         )
     theirs = next((GRADERS / "lib").glob("python*/site-packages"))
+    if str(GRADERS) not in os.environ["PATH"]:  # nbgrader calls alembic
+        os.environ["PATH"] = f"{GRADERS / 'bin'}:{os.environ['PATH']}"
     ours = sysconfig.get_path("purelib")
     (theirs / "ours.pth").write_text(f"{ours}\n{ROOT}\n")
     return GRADERS / "bin"
@@ -342,7 +344,7 @@ def main() -> int:
             "workers": WORKERS,
             "limits": LIMITS,
             "courses": rows,
-            "beside": {**beside, "versions": VERSIONS},
+            **({"beside": {**beside, "versions": VERSIONS}} if beside else {}),
             "hardware": f"CPU, {os.cpu_count()} cores",
             "load": round(os.getloadavg()[0], 1),
             "python": platform.python_version(),
