@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import sys
 import threading
 import time
@@ -118,7 +119,7 @@ def _zipped(path: Path) -> bytes:
 # A worker, here or elsewhere
 
 _here = threading.local()
-_numbers = itertools.count()
+_numbers = itertools.count(17 * os.getpid())  # not those of another process
 _open: set[Box] = set()
 
 

@@ -8,9 +8,11 @@ an answer are run: those that define the names it uses, and theirs.
 from __future__ import annotations
 
 import ast
+import builtins
 import json
 import re
 import symtable
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +34,11 @@ GIVEN = {"scale"}
 ANYTHING = "*"
 """What `from x import *` may define."""
 PLACES = (ast.Attribute, ast.Subscript, ast.Name)
+NAME = ast.Name
+FORMULA = (
+    *(ast.Constant, ast.UnaryOp, ast.BinOp, ast.Tuple, ast.Name),
+    *(ast.operator, ast.unaryop, ast.expr_context),
+)
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -66,6 +73,8 @@ class Cell:
     """Those of them that are functions, classes or modules."""
     uses: frozenset[str]
     """Names of the notebook that it mentions, in functions too."""
+    numbers: dict[str, frozenset[str]]
+    """What it binds to a number or a text, and the names in its formula."""
     does: Effects
     """What it does when it is run."""
     inside: dict[str, Effects]
@@ -182,7 +191,8 @@ def understood(number: int, source: str) -> Cell | None:
     if all(map(is_check, body)):
         return None
     table = symtable.symtable(source, "cell", "exec")
-    defines, uses = names(table)
+    defines, _ = names(table)
+    uses = exposed(body)
     known: dict[str, frozenset] = {}
     for inner in table.get_children():
         known[inner.get_name()] = frozenset().union(*names(inner))
@@ -206,12 +216,71 @@ def understood(number: int, source: str) -> Cell | None:
         defines | imports & {ANYTHING},
         frozenset({*functions, *imports}),
         uses,
+        literals(body),
         effects(run),
         {
-            name: effects([node]).only(known.get(name, uses))
+            name: effects([node]).only(known.get(name, names(table)[1]))
             for name, node in functions.items()
         },
     )
+
+
+def exposed(body: list[ast.stmt]) -> frozenset[str]:
+    """Return the names that a cell wants from outside, or for later.
+
+    What it has bound itself before it reads it is not among them, such as
+    the variable of a loop; what its functions mention is, since that may have
+    changed when they are called.
+    """
+    uses: set[str] = set()
+    bound: set[str] = set()
+    for node in body:
+        table = symtable.symtable(ast.unparse(node), "cell", "exec")
+        binds, read_ = names(table)
+        if isinstance(node, DEFINITIONS) or table.get_children():
+            uses |= read_
+        elif isinstance(node, ast.For):
+            first = {n.id for n in ast.walk(node.iter) if isinstance(n, NAME)}
+            target = {
+                n.id for n in ast.walk(node.target) if isinstance(n, NAME)
+            }
+            uses |= (read_ - bound - target) | (first - bound)
+        else:
+            uses |= read_ - bound
+        if isinstance(node, ast.Assign):
+            bound |= binds
+    return frozenset(uses)
+
+
+def literals(body: list[ast.stmt]) -> dict[str, frozenset[str]]:
+    """Return what is bound, once, to a formula of numbers, texts and names."""
+    found = {}
+    for node in body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], NAME):
+            parts = list(ast.walk(node.value))
+            if len(node.targets) == 1 and all(
+                isinstance(n, FORMULA) for n in parts
+            ):
+                mentioned = {n.id for n in parts if isinstance(n, NAME)}
+                found[node.targets[0].id] = frozenset(mentioned)
+    stored = [
+        n.id
+        for node in body
+        for n in ast.walk(node)
+        if isinstance(n, NAME) and not isinstance(n.ctx, ast.Load)
+    ]
+    return {k: v for k, v in found.items() if stored.count(k) == 1}
+
+
+def numbers_of(cells: list[Cell]) -> set[str]:
+    """Return the names that stand for one number or text, and always will."""
+    bound = Counter(name for cell in cells for name in cell.defines)
+    fixed: set[str] = set()
+    for cell in cells:
+        for name, mentioned in cell.numbers.items():
+            if bound[name] == 1 and mentioned <= fixed:
+                fixed.add(name)
+    return fixed
 
 
 def made_with(node: ast.stmt) -> list[ast.AST]:
@@ -288,7 +357,9 @@ def needed(cells: list[Cell], wanted: set[str]) -> list[Cell]:
     anything else may, so a cell that hands it on is needed too, also when it
     does so inside a function that it calls.
     """
+    own = {name for cell in cells for name in cell.defines}
     fixed = {name for cell in cells for name in cell.fixed} | GIVEN
+    fixed |= (set(dir(builtins)) - own) | numbers_of(cells)
     inside = {name: e for cell in cells for name, e in cell.inside.items()}
     changed = {cell.number: changes(cell, inside, fixed) for cell in cells}
     names_, chosen = {*wanted, ANYTHING}, set()
@@ -315,7 +386,7 @@ def changes(cell: Cell, inside: dict[str, Effects], fixed: set) -> set[str]:
     seen: set[str] = set()
     while left:
         one = left.pop()
-        stored |= one.stored
+        stored |= one.stored if one is cell.does else one.stored - fixed
         handed |= one.handed - fixed
         called = one.calls | one.handed
         if one.handed - fixed:
