@@ -200,7 +200,9 @@ def environment() -> Path:
     if str(GRADERS) not in os.environ["PATH"]:  # nbgrader calls alembic
         os.environ["PATH"] = f"{GRADERS / 'bin'}:{os.environ['PATH']}"
     ours = sysconfig.get_path("purelib")
-    (theirs / "ours.pth").write_text(f"{ours}\n{ROOT}\n")
+    # not a path alone: the library's own .pth must be read there too
+    line = f"import site; site.addsitedir({ours!r})"
+    (theirs / "ours.pth").write_text(f"{line}\n{ROOT}\n")
     return GRADERS / "bin"
 
 
@@ -251,6 +253,11 @@ def nbgrader(works: list[bytes], made: bundle.Bundle, where: Path) -> float:
     graded = list((where / "autograded").glob("*/lab/lab.ipynb"))
     if len(graded) != len(works):
         raise RuntimeError(f"nbgrader graded {len(graded)} of {len(works)}.")
+    first = where / "autograded" / "s1" / "lab" / "lab.ipynb"
+    for cell in json.loads(first.read_text())["cells"]:
+        kinds = {output["output_type"] for output in cell.get("outputs", ())}
+        if "nbgrader" in cell["metadata"] and "error" in kinds:
+            raise RuntimeError("nbgrader refuses the solution.")
     return took / len(works)
 
 
@@ -292,13 +299,20 @@ def otter(works: list[bytes], made: bundle.Bundle, where: Path) -> float:
         )
         if not (out / "results.json").exists():
             raise RuntimeError("otter-grader gave no result.")
+        tests = json.loads((out / "results.json").read_text())["tests"]
+        scored = sum(test.get("score", 0) for test in tests)
+        if not number and scored != sum(q["points"] for q in made.questions):
+            raise RuntimeError("otter-grader refuses the solution.")
     return (time.monotonic() - began) / len(works)
 
 
 def compared(count: int, folder: Path, made: bundle.Bundle) -> dict[str, Any]:
     """Grade the same fine submissions with all three, one after another."""
     handed_in = submissions(folder, 2 * count + 20)
-    works = [content for kind, content in handed_in if kind == "fine"][:count]
+    works = [content for kind, content in handed_in if kind == "fine"]
+    lab_ = made.content["lab"].removeprefix("lab-")
+    solution = (ROOT / "labs" / lab_ / "solution.ipynb").read_bytes()
+    works = [solution, *works[: count - 1]]  # who refuses it, is no measure
     chunk = [course.Submission(str(n), work) for n, work in enumerate(works)]
     course.grade_chunk(chunk[:1], made.content, True)  # the box is warm
     rows = course.grade_chunk(chunk, made.content, True)

@@ -57,7 +57,8 @@ class Limits:
         return {
             "seconds": {name: getattr(self, name) for name in names},
             "limits": {
-                "AS": self.memory + 2048 * MIB,  # torch maps much, uses less
+                "AS": self.memory
+                // 2,  # each process, above what it began with
                 "NPROC": self.processes,
                 "FSIZE": self.file,
                 "CORE": 0,
@@ -103,6 +104,10 @@ def _command(number: int, limits: Limits) -> list[str]:
         words += ["--cap-add", "CAP_SETGID"]
         words += ["--setenv", "LABGRADE_USER", str(USERS + number)]
     words += ["--as-pid-1", "--die-with-parent", "--new-session"]
+    words += ["--proc", "/proc", "--dev", "/dev"]
+    for folder in ("/tmp", "/dev/shm"):  # first: Python may lie under them
+        words += ["--perms", "1777", "--size", str(limits.folder)]
+        words += ["--tmpfs", folder]
     for path in dict.fromkeys(Path(path) for path in shown):
         for parent in reversed(path.parents[:-1]):
             words += ["--perms", "0755", "--dir", str(parent)]
@@ -110,10 +115,6 @@ def _command(number: int, limits: Limits) -> list[str]:
     for secret in (package / "labs", package / "probes"):
         if secret.is_dir():
             words += ["--tmpfs", str(secret)]
-    words += ["--proc", "/proc", "--dev", "/dev"]
-    for folder in ("/tmp", "/dev/shm"):
-        words += ["--perms", "1777", "--size", str(limits.folder)]
-        words += ["--tmpfs", folder]
     return [*words, "--remount-ro", "/", "--chdir", "/tmp"]
 
 
