@@ -151,9 +151,7 @@ class Box:
             words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=None
-            if os.environ.get("LABGRADE_LOUD")
-            else subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             env=ENVIRONMENT,
             start_new_session=True,
         )
