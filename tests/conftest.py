@@ -117,7 +117,8 @@ def show(browser, tmp_path):
             '<!doctype html><html lang="en"><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width">'
             f"<title>{name}</title><style>{widget._css}</style>"
-            f"<script>{script}</script><main>{widget.to_html()}</main></html>",
+            f"<script>{script}</script><main><h1>{name}</h1>"
+            f"{widget.to_html()}</main></html>",
             encoding="utf-8",
         )
         contexts.append(browser.new_context(**options))
@@ -125,7 +126,8 @@ def show(browser, tmp_path):
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(file.as_uri())
-        page.locator("[data-live]").wait_for()
+        if options.get("java_script_enabled", True):
+            page.locator("[data-live]").wait_for()
         assert not errors
         return page
 

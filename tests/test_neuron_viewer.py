@@ -289,40 +289,13 @@ def test_unknown_units_get_a_sentence():
 
 
 @pytest.fixture
-def show(browser, tmp_path):
-    """Put the viewer on a page of its own, as the site does, and open it."""
-    from website.extensions.scripts import as_classic
-
-    contexts = []
+def shown(show):
+    """Open the viewer on a page of its own, as the site does."""
 
     def opened(**options):
-        widget = NeuronViewer(unit="conv2.14")
-        module = (FOLDER / "neuron_viewer" / "widget.mjs").read_text("utf-8")
-        host = (ROOT / "website" / "assets" / "host.js").read_text("utf-8")
-        script = (FOLDER / "base.mjs").read_text("utf-8") + host
-        script += as_classic("neuron_viewer", module)
-        file = tmp_path / "page.html"
-        file.write_text(
-            '<!doctype html><html lang="en"><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width">'
-            f"<title>Viewer</title><style>{widget._css}</style>"
-            f"<script>{script}</script><main><h1>Viewer</h1>"
-            f"{widget.to_html()}</main></html>",
-            encoding="utf-8",
-        )
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(file.as_uri())
-        if options.get("java_script_enabled", True):
-            page.locator("[data-live]").wait_for()
-        assert not errors
-        return page
+        return show(NeuronViewer(unit="conv2.14"), **options)
 
-    yield opened
-    for context in contexts:
-        context.close()
+    return opened
 
 
 PIXELS = """canvas => [...canvas.getContext("2d").getImageData(
@@ -333,8 +306,8 @@ def drawn_pixels(page, place: int) -> list[int]:
     return page.locator("canvas").nth(place).evaluate(PIXELS)
 
 
-def test_by_mouse(show):
-    page = show()
+def test_by_mouse(shown):
+    page = shown()
     words = page.locator("figcaption")
     assert words.inner_text().startswith("conv2, map 14:")
     assert page.locator("canvas").count() == 12
@@ -367,8 +340,8 @@ def test_by_mouse(show):
     ]
 
 
-def test_by_keyboard(show):
-    page = show()
+def test_by_keyboard(shown):
+    page = shown()
     words = page.locator("figcaption")
     page.keyboard.press("Tab")
     for key, expected in (
@@ -389,16 +362,16 @@ def test_by_keyboard(show):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 375])
-def test_it_fits_and_axe_is_silent(show, width, scheme):
-    page = show(viewport={"width": width, "height": 900}, color_scheme=scheme)
+def test_it_fits_and_axe_is_silent(shown, width, scheme):
+    page = shown(viewport={"width": width, "height": 900}, color_scheme=scheme)
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= width
     result = Axe().run(page)
     assert result["violations"] == []
 
 
-def test_it_stands_without_scripts(show):
-    page = show(java_script_enabled=False)
+def test_it_stands_without_scripts(shown):
+    page = shown(java_script_enabled=False)
     pictures = page.locator("img")
     assert pictures.count() == 12
     for picture in pictures.all():

@@ -326,44 +326,19 @@ def test_wrong_choices_get_a_sentence(choice, sentence) -> None:
 
 
 @pytest.fixture
-def show(browser, tmp_path):
-    """Put the grid on a page of its own, as the site does, and open it."""
-    from website.extensions.scripts import as_classic
-
-    contexts = []
+def shown(show):
+    """Open the grid on a page of its own, as the site does."""
 
     def opened(**options):
-        widget = TransferGrid(recorded(), source="digits", frozen=3)
-        host = (ROOT / "website" / "assets" / "host.js").read_text("utf-8")
-        module = (WIDGETS / "transfer_grid" / "widget.mjs").read_text("utf-8")
-        script = (WIDGETS / "base.mjs").read_text("utf-8") + host
-        script += as_classic("transfer_grid", module)
-        file = tmp_path / "page.html"
-        file.write_text(
-            '<!doctype html><html lang="en"><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width">'
-            f"<title>Grid</title><style>{widget._css}</style>"
-            f"<script>{script}</script><main><h1>Grid</h1>"
-            f"{widget.to_html()}</main></html>",
-            encoding="utf-8",
+        return show(
+            TransferGrid(recorded(), source="digits", frozen=3), **options
         )
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(file.as_uri())
-        if options.get("java_script_enabled", True):
-            page.locator("[data-live]").wait_for()
-        assert not errors
-        return page
 
-    yield opened
-    for context in contexts:
-        context.close()
+    return opened
 
 
-def test_by_mouse_and_by_keyboard(show) -> None:
-    page = show()
+def test_by_mouse_and_by_keyboard(shown) -> None:
+    page = shown()
     data = TransferGrid(recorded()).data
     words = page.locator("figcaption")
     assert words.inner_text() == tg.sentence(data, "digits", 3, 10)
@@ -390,9 +365,9 @@ def test_by_mouse_and_by_keyboard(show) -> None:
     said.wait_for(state="attached", timeout=3000)
 
 
-def test_it_fits_a_phone_and_axe_is_silent(show) -> None:
+def test_it_fits_a_phone_and_axe_is_silent(shown) -> None:
     for scheme in ("light", "dark"):
-        page = show(
+        page = shown(
             has_touch=True,
             is_mobile=True,
             color_scheme=scheme,
@@ -407,7 +382,7 @@ def test_it_fits_a_phone_and_axe_is_silent(show) -> None:
         assert accessibility(page) == []
 
 
-def test_without_a_script_the_picture_stands(show) -> None:
-    page = show(java_script_enabled=False)
+def test_without_a_script_the_picture_stands(shown) -> None:
+    page = shown(java_script_enabled=False)
     assert page.locator(".tg-table td").count() == 30
     assert page.locator(".tg-curves g").count() == 5
