@@ -101,7 +101,7 @@ def site_server(built_site: Path) -> Iterator[str]:
 @pytest.fixture
 def show(browser, tmp_path):
     """Open a page that holds one widget, as the site does."""
-    from website.extensions.scripts import as_classic
+    from website.extensions.scripts import as_classic, module_of
 
     contexts = []
 
@@ -109,9 +109,8 @@ def show(browser, tmp_path):
         name = type(widget).__module__.rpartition(".")[2]
         widgets = ROOT / "cnnbook" / "widgets"
         host = (ROOT / "website" / "assets" / "host.js").read_text("utf-8")
-        module = (widgets / name / "widget.mjs").read_text("utf-8")
         script = (widgets / "base.mjs").read_text("utf-8") + host
-        script += as_classic(name, module)
+        script += as_classic(name, module_of(name))
         file = tmp_path / "page.html"
         file.write_text(
             '<!doctype html><html lang="en"><meta charset="utf-8">'

@@ -11,7 +11,9 @@ may use every name of ``base.mjs``, which stands before it: ``html``, ``svg``
 and ``fill`` make elements, ``slider``, ``choice``, ``button``, ``player``
 make controls, ``bind``, ``change``, ``batched`` and ``announce`` join them to
 the model, ``outputSize`` and ``receptiveFields`` compute. ``render`` fills
-``el`` and returns a function that takes its listeners away.
+``el`` and returns a function that takes its listeners away. A large widget
+may keep its arithmetic beside it, in a ``core.mjs`` of plain functions that
+comes before ``widget.mjs``.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class BookWidget(anywidget.AnyWidget):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Join the shared script and style to the widget's own."""
         if "_name" in cls.__dict__:
-            script = _joined(cls._name, "base.mjs", "widget.mjs")
+            script = _joined(cls._name, "base.mjs", "core.mjs", "widget.mjs")
             cls._esm = script.replace(
                 "export default { render };",
                 "export default { render: keepingKeys(render) };",
@@ -84,8 +86,8 @@ class BookWidget(anywidget.AnyWidget):
         return data, metadata
 
 
-def _joined(name: str, shared: str, own: str) -> str:
+def _joined(name: str, shared: str, *own: str) -> str:
+    paths = [HERE / shared, *(HERE / name / file for file in own)]
     return "\n".join(
-        path.read_text(encoding="utf-8")
-        for path in (HERE / shared, HERE / name / own)
+        path.read_text(encoding="utf-8") for path in paths if path.is_file()
     )

@@ -63,6 +63,14 @@ def widgets_in(page: str) -> list[str]:
     return sorted(set(re.findall(r'data-widget="(\w+)"', page)))
 
 
+def module_of(name: str) -> str:
+    """Return a widget's module, after the arithmetic that it may have."""
+    paths = (WIDGETS / name / file for file in ("core.mjs", "widget.mjs"))
+    return "\n".join(
+        path.read_text(encoding="utf-8") for path in paths if path.is_file()
+    )
+
+
 def as_classic(name: str, module: str) -> str:
     """Write a widget's module as a script that registers it."""
     body, exports = _EXPORT.subn("return ", module)
@@ -98,7 +106,7 @@ def _widget_files(names: list[str]) -> dict[str, str]:
     for name in names:
         if not (WIDGETS / name / "widget.mjs").is_file():
             known = sorted(
-                path.parent.name for path in WIDGETS.glob("*/*.mjs")
+                path.parent.name for path in WIDGETS.glob("*/widget.mjs")
             )
             raise ExtensionError(
                 f"A page shows a widget named {name}; there are {known}."
@@ -114,8 +122,7 @@ def _widget_files(names: list[str]) -> dict[str, str]:
         ),
     }
     for name in names:
-        module = (WIDGETS / name / "widget.mjs").read_text(encoding="utf-8")
-        written[f"widgets/{name}.js"] = as_classic(name, module)
+        written[f"widgets/{name}.js"] = as_classic(name, module_of(name))
     return written
 
 
