@@ -1,46 +1,104 @@
-"""Draw the picture of the front page: the lineage, to scale.
+"""The networks of the lineage, counted, and the picture of the front page.
 
-    python -m cnnbook.lineage > website/assets/lineage.svg
+    python -m cnnbook.lineage > website/assets/lineage.html
 
-One row a network: a stroke for each layer with weights along the longest way
-through it, and a square whose area is its parameters.  Both are counted in the
-live networks.
+Depth, parameters and multiplications are counted in the live networks; an
+error is a row of the registry, chosen so that as many as possible were found
+in one way: one network, ten crops, validation images.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import sqrt
 
 import torch
 from torch import nn
 
-from cnnbook import nets
+from cnnbook import claims, nets
 from cnnbook.anatomy import Anatomy, trace
+from cnnbook.widgets.lineage import Lineage, Network
 
 WEIGHTED = {"Conv2d", "Linear", "SparseConv2d", "RBF"}
 """The layers that a paper counts; LeNet's RBF has weights, if fixed ones."""
 
-NETWORKS: dict[str, tuple[int, Callable[[], nn.Module], tuple]] = {
-    "LeNet-5": (1998, nets.lenet5, (1, 32, 32)),
-    "AlexNet": (2012, nets.alexnet, (3, 227, 227)),
-    "ZFNet": (2013, nets.zfnet, (3, 224, 224)),
-    "VGG-16": (2014, nets.vgg, (3, 224, 224)),
-    "GoogLeNet": (2014, nets.googlenet, (3, 224, 224)),
-    "ResNet-152": (2015, lambda: nets.resnet(152), (3, 224, 224)),
+PHOTOGRAPH = (3, 224, 224)
+
+NETWORKS: dict[str, tuple[int, str, Callable[[], nn.Module], tuple, str]] = {
+    "LeNet-5": (1998, "lenet", nets.lenet5, (1, 32, 32), "lecun1998-error"),
+    "AlexNet": (
+        2012,
+        "alexnet",
+        nets.alexnet,
+        (3, 227, 227),
+        "krizhevsky2012-error-one",
+    ),
+    "ZFNet": (
+        2013,
+        "zfnet",
+        nets.zfnet,
+        PHOTOGRAPH,
+        "zeiler2014-error-single",
+    ),
+    "NiN": (2013, "one_by_one", nets.nin, PHOTOGRAPH, ""),
+    "VGG-16": (2014, "vgg", nets.vgg, PHOTOGRAPH, "he2016-error-vgg-16-ten"),
+    "GoogLeNet": (
+        2014,
+        "googlenet",
+        nets.googlenet,
+        PHOTOGRAPH,
+        "szegedy2015-error-1-10",
+    ),
+    "ResNet-152": (
+        2015,
+        "resnet",
+        lambda: nets.resnet(152),
+        PHOTOGRAPH,
+        "he2016-error-152-ten",
+    ),
 }
-"""Year, and how to build it for which picture."""
+"""Year, chapter, how to build it, for which picture, and its error's claim."""
 
-
-@dataclass(frozen=True)
-class Network:
-    """A row of the picture."""
-
-    name: str
-    year: int
-    depth: int
-    parameters: int
+STORY = {
+    "LeNet-5": (
+        "a dense network has to learn a stroke again at each place where it "
+        "may stand.",
+        "one small window, with the same weights everywhere.",
+    ),
+    "AlexNet": (
+        "a network large enough for photographs learns them by heart, and "
+        "outgrows a graphics card.",
+        "ReLU, dropout, many pictures made of each one, and two graphics "
+        "cards.",
+    ),
+    "ZFNet": (
+        "AlexNet had won, and nobody could say what its layers had learned.",
+        "carry a unit's answer back into the pixels, look, and change what "
+        "looks wrong.",
+    ),
+    "NiN": (
+        "a window bends the signal only once, and dense layers hold most of "
+        "the weights.",
+        "a small network in every pixel, and the mean of each map instead of "
+        "the dense layers.",
+    ),
+    "VGG-16": (
+        "each layer had a window of its own size, and depth had stopped at "
+        "eight layers.",
+        "nothing but 3 × 3, stacked: two see as far as one 5 × 5, with fewer "
+        "weights.",
+    ),
+    "GoogLeNet": (
+        "VGG had paid for its depth with arithmetic.",
+        "four windows at once, each made cheap by a 1 × 1 convolution.",
+    ),
+    "ResNet-152": (
+        "deeper networks had become worse, even on the images that they "
+        "learned from.",
+        "add what goes into a block to what comes out, so that it only has "
+        "to learn the difference.",
+    ),
+}
+"""What was in the way of each network, and the idea that removed it."""
 
 
 def longest_way(anatomy: Anatomy) -> int:
@@ -54,58 +112,32 @@ def longest_way(anatomy: Anatomy) -> int:
 
 def lineage() -> list[Network]:
     """The networks of the book in the order of their years."""
+    registry = claims.load()
     found = []
-    for name, (year, make, size) in NETWORKS.items():
+    for name, (year, chapter, make, size, claim) in NETWORKS.items():
         with torch.device("meta"):
             net = make().eval()
         anatomy = trace(net, size)
-        depth = longest_way(anatomy)
-        found.append(Network(name, year, depth, anatomy.total_parameters))
+        error = registry[claim] if claim else None
+        found.append(
+            Network(
+                name,
+                year,
+                chapter,
+                *STORY[name],
+                layers=longest_way(anatomy),
+                parameters=anatomy.total_parameters,
+                macs=anatomy.total_macs,
+                error=error,
+                source=registry.title(error.source) if error else "",
+            )
+        )
     return found
 
 
-def row(net: Network, left: float, top: int, right: int, side: float) -> str:
-    """Return one network: its words, its strokes, its square."""
-    strokes = "".join(
-        f"M{left + 2.24 * layer + 0.8:.6g} {top}v40"
-        for layer in range(net.depth)
-    )
-    x, y = right - 30 - side / 2, 28 - side / 2
-    return f"""<text y="24"><tspan class="name">{net.name}</tspan> \
-{net.year}</text>
-<text y="44">{net.depth} layers, {net.parameters:,} parameters</text>
-<path d="{strokes}"/>
-<rect x="{x:.1f}" y="{y:.1f}" width="{side:.1f}" height="{side:.1f}"/>"""
-
-
-def draw(networks: list[Network], narrow: bool) -> str:
-    """Return the picture for a wide page, or for a phone."""
-    kind = "narrow" if narrow else "wide"
-    width, step = (344, 124) if narrow else (704, 70)
-    left, top = (0, 62) if narrow else (252, 8)
-    largest = max(net.parameters for net in networks)
-    rows = "\n".join(
-        f'<g transform="translate(0 {index * step})">\n'
-        + row(net, left, top, width, 60 * sqrt(net.parameters / largest))
-        + "\n</g>"
-        for index, net in enumerate(networks)
-    )
-    name = f"lineage-{kind}"
-    return f"""<svg class="{name}" \
-viewBox="0 0 {width} {step * len(networks)}" role="img" \
-aria-labelledby="{name}-title" aria-describedby="{name}-desc">
-<title id="{name}-title">Six networks, 1998 to 2015, drawn to scale</title>
-<desc id="{name}-desc">A row each. A stroke for every layer with weights \
-along the depth: from 5 to 152. A square whose area is the number of \
-parameters: from a dot for LeNet-5 to the largest for VGG-16.</desc>
-{rows}
-</svg>"""
-
-
 def picture() -> str:
-    """Return both drawings; the page's style shows the one that fits."""
-    networks = lineage()
-    return f"{draw(networks, narrow=False)}\n{draw(networks, narrow=True)}\n"
+    """Return the widget as it stands in the front page."""
+    return Lineage(lineage()).to_html() + "\n"
 
 
 if __name__ == "__main__":

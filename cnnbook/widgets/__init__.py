@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from cnnbook.widgets.c3_connections import C3Connections
     from cnnbook.widgets.conv_explorer import ConvExplorer
     from cnnbook.widgets.depth_explorer import DepthExplorer
+    from cnnbook.widgets.draw_digit import DrawDigit
     from cnnbook.widgets.imagenet_years import ImageNetYears
     from cnnbook.widgets.inception_module import InceptionModule
     from cnnbook.widgets.ledger import Ledger
+    from cnnbook.widgets.lineage import Lineage
     from cnnbook.widgets.memory_budget import MemoryBudget
     from cnnbook.widgets.neuron_viewer import NeuronViewer
     from cnnbook.widgets.receptive_field import ReceptiveFieldExplorer
@@ -35,9 +37,11 @@ __all__ = [
     "C3Connections",
     "ConvExplorer",
     "DepthExplorer",
+    "DrawDigit",
     "ImageNetYears",
     "InceptionModule",
     "Ledger",
+    "Lineage",
     "MemoryBudget",
     "NeuronViewer",
     "ReceptiveFieldExplorer",
@@ -53,9 +57,11 @@ _HOMES = {
     "C3Connections": "c3_connections",
     "ConvExplorer": "conv_explorer",
     "DepthExplorer": "depth_explorer",
+    "DrawDigit": "draw_digit",
     "ImageNetYears": "imagenet_years",
     "InceptionModule": "inception_module",
     "Ledger": "ledger",
+    "Lineage": "lineage",
     "MemoryBudget": "memory_budget",
     "NeuronViewer": "neuron_viewer",
     "ReceptiveFieldExplorer": "receptive_field",
