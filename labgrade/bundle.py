@@ -182,6 +182,8 @@ def release(lab: Path, secret: bytes, students: Iterable[str] = ()) -> Bundle:
             for w in getattr(probes, "WRITTEN", ())
         ],
     }
+    for question, described in zip(asked, content["questions"], strict=True):
+        described |= key(question, described["seed"])
     solution = (lab / "solution.ipynb").read_bytes()
     answers = [_answers(Bundle(content), solution) for _ in range(2)]
     for question, described in zip(asked, content["questions"], strict=True):
@@ -195,7 +197,6 @@ def release(lab: Path, secret: bytes, students: Iterable[str] = ()) -> Bundle:
             raise Refused(
                 f"The solution answers {question.id} differently each time."
             )
-        described |= key(question, described["seed"])
         right = data.restored(described["right"])
         if fault := question.fault(first, right):
             raise Refused(
@@ -226,10 +227,14 @@ def key(question: Question, seed: str) -> dict[str, Any]:
         "seed": seed,
         "right": data.stored(plain(question, question.reference, seed)),
         "wrong": [
-            [data.stored(plain(question, wrong, seed)), hint]
+            [data.stored(plain(question, wrong, seed)), _sentence(hint)]
             for wrong, hint in question.hints
         ],
     }
+
+
+def _sentence(hint: str) -> str:
+    return hint[0].upper() + hint[1:]
 
 
 def probes_of(lab: Path) -> ModuleType:

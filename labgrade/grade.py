@@ -32,6 +32,8 @@ REVIEW = (
     "cnnbook.probes",
 )
 """Words that a person should look at; they never cost a point."""
+LATE = "It gave no answer in time, or ended the program."
+UNWRITTEN = "It is not written yet."
 TOLD = (
     "a function is wanted here",
     "a class or a function that makes a net is wanted",
@@ -43,13 +45,14 @@ TOLD = (
 
 
 def answers_of(
-    cells: list[notebook.Cell], bundle: Bundle, box: Box
+    cells: list[notebook.Cell], bundle: Bundle, box: Box, apart: bool = False
 ) -> dict[str, Any]:
     """Run cells; return each question's answer, and what went wrong.
 
     Questions that need a training run after the others, on their own, so
-    that a slow training costs only itself. Where a cell that was left out
-    may have mattered, all cells run before an answer is called wrong.
+    that a slow training costs only itself. No answer is called wrong for an
+    unknown reason before it was asked apart from others, after all cells:
+    what another question did, or a cell that was left out, may matter.
     """
     found: dict[str, Any] = {"answers": {}, "failed": {}}
     quick = [q for q in bundle.questions if "images" not in q]
@@ -57,32 +60,29 @@ def answers_of(
     for questions in (quick, *([question] for question in slow)):
         wanted = {question["name"] for question in questions}
         chosen = notebook.needed(cells, wanted)
-        _ask(questions, chosen, box, found)
-        made = {name for cell in chosen for name in cell.defines}
+        stuck = _ask(questions, chosen, box, apart, found)
         doubtful = [
             question
             for question in questions
-            if _doubtful(question, found["answers"].get(question["id"]), made)
+            if _doubtful(question, found["answers"].get(question["id"]))
         ]
-        if doubtful and len(chosen) < len(cells):
-            _ask(doubtful, cells, box, found)
+        if doubtful:
+            rest = [cell for cell in cells if cell.number not in stuck]
+            _ask(doubtful, rest, box, True, found)
     return found
 
 
-def _doubtful(question: dict, answer: dict | None, made: set[str]) -> bool:
-    """Whether another cell may yet help: not where the reason is known."""
-    if not answer:
-        return False
-    if "missing" in answer:
-        return question["name"] not in made
-    if "data" in answer and "right" in question:
-        return judge(question, answer) == (False, question["otherwise"])
-    return "NameError" in str(answer)
+def _doubtful(question: dict, answer: dict | None) -> bool:
+    """Whether it might be right after all: not where the reason is known."""
+    right, remark = judge(question, answer)
+    known = (UNWRITTEN, LATE, *(hint for _, hint in question["wrong"]))
+    return not right and remark not in known
 
 
 def _ask(
-    questions: list[dict], cells: list, box: Box, found: dict[str, Any]
-) -> None:
+    questions: list[dict], cells: list, box: Box, apart: bool, found: dict
+) -> list[int]:
+    """Ask for answers; return the cells that never came to their end."""
     words = ("id", "name", "seed")
     result = box.run(
         {
@@ -91,6 +91,7 @@ def _ask(
                 for cell in cells
             ],
             "questions": [{w: q[w] for w in words} for q in questions],
+            "apart": apart,
         }
     )
     for id, content in result["answers"].items():
@@ -98,8 +99,8 @@ def _ask(
             found["answers"][id] = data.unpacked(content)
         except data.Forged as error:
             found["answers"][id] = {"unusable": f"what came back: {error}"}
-    for fact in result["failed"]:
-        found["failed"][str(fact["cell"])] = str(fact["why"])
+    found["failed"] |= result["failed"]
+    return result["stuck"]
 
 
 def fingerprint(content: bytes) -> str:
@@ -125,12 +126,14 @@ def blank(
     }
 
 
-def grade(content: bytes, bundle: Bundle, box: Box) -> dict[str, Any]:
+def grade(
+    content: bytes, bundle: Bundle, box: Box, apart: bool = False
+) -> dict[str, Any]:
     """Return the marks of one submission, with a reason for each."""
     try:
         parsed = notebook.parse(content)
         cells = notebook.code(parsed)
-        found = answers_of(cells, bundle, box)
+        found = answers_of(cells, bundle, box, apart)
     except notebook.Unreadable as error:
         return blank(bundle, content, "unreadable", str(error))
     text = "\n".join(cell.source for cell in cells)
@@ -152,12 +155,12 @@ def grade(content: bytes, bundle: Bundle, box: Box) -> dict[str, Any]:
 def judge(question: dict[str, Any], answer: Any) -> tuple[bool, str]:
     """Compare an answer with the right one; never tell what that is."""
     if answer is None:
-        return False, "It gave no answer in time, or ended the program."
+        return False, LATE
     if "missing" in answer:
         return False, f"There is no {question['name']} in the notebook."
     if why := refused(answer):
         if "NotImplementedError" in why and "yours" in why:
-            return False, "It is not written yet."
+            return False, UNWRITTEN
         told = [text for text in TOLD if text in why]
         said = told[0] if told else f"it raised {error_of(why)}"
         return False, f"It could not be used: {said}."
@@ -173,7 +176,7 @@ def judge(question: dict[str, Any], answer: Any) -> tuple[bool, str]:
         return True, "Right."
     for wrong, hint in question["wrong"]:
         if asked.fault(given, data.restored(wrong)) is None:
-            return False, hint[0].upper() + hint[1:]
+            return False, hint
     return False, question["otherwise"]
 
 
@@ -211,9 +214,9 @@ def grade_twice(
     content: bytes, bundle: Bundle, box: Callable[[], Box]
 ) -> dict[str, Any]:
     """Grade; if the box dies, once more in a fresh one before a zero."""
-    for _ in range(2):
+    for apart in (False, True):
         try:
-            return grade(content, bundle, box())
+            return grade(content, bundle, box(), apart)
         except Dead as error:
             why = str(error)
     return blank(bundle, content, "ended the box", why)

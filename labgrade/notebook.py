@@ -14,6 +14,7 @@ import re
 import symtable
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 LARGEST = 20 * 2**20
@@ -185,6 +186,7 @@ def python(text: str) -> str:
     return text
 
 
+@lru_cache(256)  # many students leave many cells as they were
 def understood(number: int, source: str) -> Cell | None:
     """Return what a cell does with names; None for one that only checks."""
     body = ast.parse(source).body

@@ -562,6 +562,51 @@ HOSTILE: dict[str, tuple[dict[str, str], str, list[int]]] = {
         "",
         None,
     ),
+    "spoils the others when it is called": (
+        {
+            "area": "def area(h, w):\n"
+            "    torch.Tensor.relu = torch.nn.functional.relu = None\n"
+            "    torch.set_default_dtype(torch.float16)\n"
+            "    globals()['counts'] = globals()['read'] = None\n"
+            "    return h * w"
+        },
+        "",
+        FULL,
+    ),
+    "keeps a gigabyte": (
+        {
+            "area": "kept = []\ndef area(h, w):\n"
+            "    try: kept.append(bytearray(13 * 10**8))\n"
+            "    except MemoryError: pass\n"
+            "    return h * w",
+        },
+        "",
+        FULL,
+    ),
+    "kills itself later": (
+        {
+            "area": "import os, threading, time\ndef area(h, w):\n"
+            "    def end():\n        time.sleep(0.05)\n        os._exit(1)\n"
+            "    threading.Thread(target=end).start()\n    return h * w",
+            "block": "import time\n"
+            + tiny.CELLS["block"].replace(
+                "        super().__init__()",
+                "        super().__init__()\n        time.sleep(0.2)",
+            ),
+        },
+        "",
+        FULL,
+    ),
+    "ends the others by a signal": (
+        {
+            "area": "import signal\ndef area(h, w):\n"
+            "    signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+            "    signal.setitimer(signal.ITIMER_REAL, 0.01)\n"
+            "    return h * w"
+        },
+        "",
+        FULL,
+    ),
     "transforms the cells": (
         {
             "area": "import ast, builtins\n"
@@ -824,7 +869,7 @@ def test_data_survive_the_way_out_and_the_bundle() -> None:
     given = {
         "data": [1, 2.5, "x", None, True, {"k": np.arange(6).reshape(2, 3)}]
     }
-    out = data.unpacked(worker.json_of(given).decode())
+    out = data.unpacked(worker.packed(given))
     assert out["data"][:5] == given["data"][:5]
     assert np.array_equal(out["data"][5]["k"], given["data"][5]["k"])
     assert data.stored(out) == data.stored(given)
@@ -913,7 +958,7 @@ def changed(lab: Path, where: Path, file: str, old: str, new: str) -> Path:
         (
             "solution.ipynb",
             "together = height * width",
-            "import random; together = random.random()",
+            "import os; together = os.urandom(8).hex()",
             "differently each time",
         ),
     ],
