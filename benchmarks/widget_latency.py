@@ -5,8 +5,10 @@
     python benchmarks/widget_latency.py --check         # fails over 16 ms
 
 Each widget's sliders are moved 200 times in turn; a widget without a slider
-gets as many arrow keys, and one without a button other choices. Of every
-move, in milliseconds:
+gets as many arrow keys, and one without a button other choices. Into a text
+a digit is typed after a number of each line in turn, and deleted again; the
+workshop's text is then measured once more as ResNet-152, with 50 ms to do it
+in. Of every move, in milliseconds:
 
 - *work*: the processor's time on the page's main thread, from the event to
   the end of the frame: handlers, drawing, style, layout, paint. This has to
@@ -36,6 +38,8 @@ from tools.chromium import FLAGS, ensure  # noqa: E402
 SITE = ROOT / "_build" / "html"
 MOVES = 200
 LIMIT = 16.0
+LARGER = {"workshop": ("ResNet-152", 50.0)}
+"""What else to choose from a widget's list, and the limit for it."""
 PREPARE = """
 (place) => {
   const widget = document.querySelectorAll(".cnn-widget[data-widget]")[place];
@@ -71,8 +75,22 @@ PREPARE = """
     const free = widget.querySelectorAll("input[type=radio]:not(:checked)");
     free[count % free.length].click();
   };
+  const field = widget.querySelector("textarea");
+  const typeKey = (count) => {
+    if (count % 2) {
+      document.execCommand("delete");
+      return;
+    }
+    const numbers = [...field.value.matchAll(/\\d+/g)];
+    const at = numbers[(7 * count) % numbers.length];
+    field.focus({ preventScroll: true });
+    const end = at.index + at[0].length;
+    field.setSelectionRange(end, end);
+    document.execCommand("insertText", false, "1");
+  };
   const hasKeys = widget.querySelector("button") !== null;
-  const move = sliders.length ? moveSlider : hasKeys ? pressKey : pickRadio;
+  const move = field ? typeKey
+    : sliders.length ? moveSlider : hasKeys ? pressKey : pickRadio;
   const task = () => new Promise((done) => {
     const channel = new MessageChannel();
     channel.port1.onmessage = () => done();
@@ -100,7 +118,7 @@ PREPARE = """
     before = widget.innerHTML;
     return { ...times, changed };
   };
-  return sliders.length
+  return field ? "typing" : sliders.length
     ? `${sliders.length} slider${sliders.length > 1 ? "s" : ""}`
     : hasKeys ? "arrow keys" : "radio buttons";
 }
@@ -150,18 +168,37 @@ def measure(paths: list[Path], moves: int = MOVES) -> list[dict]:
                 widget.scroll_into_view_if_needed()
                 live = widget.and_(page.locator("[data-live]"))
                 live.wait_for(state="attached", timeout=10_000)
+                name = widget.get_attribute("data-widget")
                 figures.append(
                     {
                         "page": path.stem,
-                        "name": widget.get_attribute("data-widget"),
-                        "by": page.evaluate(PREPARE, place),
-                        **page.evaluate(ROUND, moves),
-                        "work": processor_times(page, moves),
+                        "name": name,
+                        **times(page, place, moves),
                     }
                 )
+                if name in LARGER:
+                    choice, limit = LARGER[name]
+                    widget.locator("select").select_option(choice)
+                    figures.append(
+                        {
+                            "page": path.stem,
+                            "name": choice,
+                            "limit": limit,
+                            **times(page, place, moves),
+                        }
+                    )
             page.close()
         browser.close()
     return figures
+
+
+def times(page, place: int, moves: int) -> dict:
+    """Move one widget of a page; return its times in milliseconds."""
+    return {
+        "by": page.evaluate(PREPARE, place),
+        **page.evaluate(ROUND, moves),
+        "work": processor_times(page, moves),
+    }
 
 
 def processor_times(page, moves: int) -> list[float]:
@@ -195,9 +232,10 @@ def complaints(figures: list[dict], moves: int = MOVES) -> list[str]:
     for one in figures:
         name = f"{one['name']} on {one['page']}"
         slowest = min(p95(one["sight"]), p95(one["work"]))
-        if slowest > LIMIT:
+        limit = one.get("limit", LIMIT)
+        if slowest > limit:
             found.append(
-                f"{name}: p95 of {slowest:.1f} ms a move, over {LIMIT:.0f} ms"
+                f"{name}: p95 of {slowest:.1f} ms a move, over {limit:.0f} ms"
             )
         if one["changed"] < moves / 2:
             found.append(
@@ -214,12 +252,12 @@ def table(figures: list[dict]) -> str:
         f"{'':48}" + f"{'median   p95':>15}" * 3 + "  ms",
     ]
     for one in figures:
-        times = "".join(
+        spans = "".join(
             f"{statistics.median(one[key]):9.1f}{p95(one[key]):6.1f}"
             for key in ("work", "sight", "frame")
         )
         lines.append(
-            f"{one['page'][:15]:16}{one['name']:18}{one['by']:14}{times}"
+            f"{one['page'][:15]:16}{one['name']:18}{one['by']:14}{spans}"
         )
     return "\n".join(lines)
 

@@ -13,13 +13,15 @@ make controls, ``bind``, ``change``, ``batched`` and ``announce`` join them to
 the model, ``outputSize`` and ``receptiveFields`` compute. ``render`` fills
 ``el`` and returns a function that takes its listeners away. A large widget
 may keep its arithmetic beside it, in a ``core.mjs`` of plain functions that
-comes before ``widget.mjs``.
+comes before ``widget.mjs``. Two widgets share what a line
+``// include ../question/core.mjs`` names.
 """
 
 from __future__ import annotations
 
 import html
 import json
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,6 +29,7 @@ import anywidget
 import ipywidgets
 
 HERE = Path(__file__).parent
+_INCLUDE = re.compile(r"^(?://|/\*) include (\S+)(?: \*/)?$", re.MULTILINE)
 
 
 class BookWidget(anywidget.AnyWidget):
@@ -37,12 +40,15 @@ class BookWidget(anywidget.AnyWidget):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Join the shared script and style to the widget's own."""
         if "_name" in cls.__dict__:
-            script = _joined(cls._name, "base.mjs", "core.mjs", "widget.mjs")
+            folder = HERE / cls._name
+            widget = folder / "widget.mjs"
+            others = sorted({*folder.glob("*.mjs")} - {widget})
+            script = _joined(HERE / "base.mjs", *others, widget)
             cls._esm = script.replace(
                 "export default { render };",
                 "export default { render: keepingKeys(render) };",
             )
-            cls._css = _joined(cls._name, "base.css", "widget.css")
+            cls._css = _joined(HERE / "base.css", folder / "widget.css")
         super().__init_subclass__(**kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -86,8 +92,5 @@ class BookWidget(anywidget.AnyWidget):
         return data, metadata
 
 
-def _joined(name: str, shared: str, *own: str) -> str:
-    paths = [HERE / shared, *(HERE / name / file for file in own)]
-    return "\n".join(
-        path.read_text(encoding="utf-8") for path in paths if path.is_file()
-    )
+def _joined(*paths: Path) -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)

@@ -50,6 +50,7 @@ Search.htmlToText = (html, anchor) => {
   return withFormulasThrice(page.documentElement.outerHTML, anchor);
 };
 """
+_INCLUDE = re.compile(r"^// include (\S+)$", re.MULTILINE)
 _EXPORT = re.compile(r"^export default ", re.MULTILINE)
 
 
@@ -64,10 +65,11 @@ def widgets_in(page: str) -> list[str]:
 
 
 def module_of(name: str) -> str:
-    """Return a widget's module, after the arithmetic that it may have."""
-    paths = (WIDGETS / name / file for file in ("core.mjs", "widget.mjs"))
+    """Return a widget's module, after the files that it may have beside it."""
+    widget = WIDGETS / name / "widget.mjs"
+    others = sorted({*widget.parent.glob("*.mjs")} - {widget})
     return "\n".join(
-        path.read_text(encoding="utf-8") for path in paths if path.is_file()
+        path.read_text(encoding="utf-8") for path in (*others, widget)
     )
 
 
