@@ -12,8 +12,8 @@ and ``fill`` make elements, ``slider``, ``choice``, ``button``, ``player``
 make controls, ``bind``, ``change``, ``batched`` and ``announce`` join them to
 the model, ``outputSize`` and ``receptiveFields`` compute. ``render`` fills
 ``el`` and returns a function that takes its listeners away. A large widget
-may keep its arithmetic beside it, in a ``core.mjs`` of plain functions that
-comes before ``widget.mjs``. Two widgets share what a line
+may keep plain functions in other ``.mjs`` files beside it; by their names,
+they come before ``widget.mjs``. Two widgets share what a line
 ``// include ../question/core.mjs`` names.
 """
 
@@ -93,4 +93,12 @@ class BookWidget(anywidget.AnyWidget):
 
 
 def _joined(*paths: Path) -> str:
-    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    return "\n".join(map(_read, paths))
+
+
+def _read(path: Path) -> str:
+    """Read a file; a line that names another becomes what stands there."""
+    return _INCLUDE.sub(
+        lambda line: _read(path.parent / line[1]),
+        path.read_text(encoding="utf-8"),
+    )

@@ -68,8 +68,14 @@ def module_of(name: str) -> str:
     """Return a widget's module, after the files that it may have beside it."""
     widget = WIDGETS / name / "widget.mjs"
     others = sorted({*widget.parent.glob("*.mjs")} - {widget})
-    return "\n".join(
-        path.read_text(encoding="utf-8") for path in (*others, widget)
+    return "\n".join(map(_read, (*others, widget)))
+
+
+def _read(path: Path) -> str:
+    """Read a file; a line that names another becomes what stands there."""
+    return _INCLUDE.sub(
+        lambda line: _read(path.parent / line[1]),
+        path.read_text(encoding="utf-8"),
     )
 
 
