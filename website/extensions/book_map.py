@@ -18,7 +18,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-BESIDE = ("Labs", "For instructors", "About the book")
+BESIDE = ("Try it yourself", "Labs", "For instructors", "About the book")
 """The parts of the table of contents that are not on the way."""
 
 WIDTH = 56  # of the arcs, in pixels
