@@ -61,6 +61,9 @@ def answers_of(
         wanted = {question["name"] for question in questions}
         chosen = notebook.needed(cells, wanted)
         stuck = _ask(questions, chosen, box, apart, found)
+        # a student's numbers were float32: there, .float() does no harm
+        if mixed := [q for q in questions if _mixed(found, q["id"])]:
+            _ask(mixed, chosen, box, True, found, "float32")
         doubtful = [
             question
             for question in questions
@@ -72,6 +75,12 @@ def answers_of(
     return found
 
 
+def _mixed(found: dict[str, Any], id: str) -> bool:
+    """Whether an answer met numbers of two kinds."""
+    why = refused(found["answers"].get(id))
+    return "dtype" in why or "ouble" in why
+
+
 def _doubtful(question: dict, answer: dict | None) -> bool:
     """Whether it might be right after all: not where the reason is known."""
     right, remark = judge(question, answer)
@@ -80,7 +89,12 @@ def _doubtful(question: dict, answer: dict | None) -> bool:
 
 
 def _ask(
-    questions: list[dict], cells: list, box: Box, apart: bool, found: dict
+    questions: list[dict],
+    cells: list,
+    box: Box,
+    apart: bool,
+    found: dict,
+    dtype: str = "float64",
 ) -> list[int]:
     """Ask for answers; return the cells that never came to their end."""
     words = ("id", "name", "seed")
@@ -92,6 +106,7 @@ def _ask(
             ],
             "questions": [{w: q[w] for w in words} for q in questions],
             "apart": apart,
+            "dtype": dtype,
         }
     )
     for id, content in result["answers"].items():

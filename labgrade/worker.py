@@ -15,11 +15,14 @@ from __future__ import annotations
 import ast
 import asyncio
 import base64
+import codeop
 import contextlib
 import ctypes
 import gc
 import importlib
+import inspect
 import json
+import linecache
 import os
 import random
 import resource
@@ -118,8 +121,36 @@ class Quiet:
         return lambda *given, **named: None
 
 
+def statements(number: int, source: str, compiler: Any) -> list[Any]:
+    """Return a cell as code, a statement each; one that awaits stays whole."""
+    name, tree = f"<cell {number}>", ast.parse(source)
+    lines = source.splitlines(True)
+    linecache.cache[name] = len(source), None, lines, name  # for inspect
+    whole = compiler(tree, name, "exec")
+    if whole.co_flags & inspect.CO_COROUTINE:
+        return [whole]
+    return [
+        compiler(ast.Module([part], []), name, "exec") for part in tree.body
+    ]
+
+
 def run_cells(cells: list[dict], tell: Any) -> dict[str, Any]:
-    """Run the cells in one namespace; an error ends its own cell only."""
+    """Run the cells in one namespace; an error ends its statement only.
+
+    What stopped the student's own kernel was seen there; what stops here
+    may be missing here alone: a package, a folder, a drive.
+    """
+
+    def tried(call: Any, *given: Any) -> Any:
+        try:
+            return call(*given)
+        except BaseException as error:
+            tell("failed", number, short(error))
+            if isinstance(error, MemoryError):
+                raise
+
+    compiler = codeop.Compile()  # remembers what comes from __future__
+    compiler.flags = AWAIT
     space = {
         "__name__": "__main__",
         "display": lambda *things, **options: None,
@@ -128,15 +159,11 @@ def run_cells(cells: list[dict], tell: Any) -> dict[str, Any]:
     for cell in cells:
         number = cell["number"]
         tell("cell", number)
-        try:
-            code = compile(cell["source"], f"<cell {number}>", "exec", AWAIT)
-            left = eval(code, space)
+        parts = tried(statements, number, cell["source"], compiler)
+        for code in parts or ():
+            left = tried(eval, code, space)
             if left is not None:  # it awaits something
-                asyncio.run(left)
-        except BaseException as error:
-            tell("failed", number, short(error))
-            if isinstance(error, MemoryError):
-                raise
+                tried(asyncio.run, left)
     return space
 
 
@@ -202,6 +229,7 @@ def child(job: dict, probes: dict, images: dict, into: int) -> None:
             start(0)
 
     seed()
+    torch.set_default_dtype(getattr(torch, job["dtype"]))
     space = run_cells(job["cells"], tell)
     for question in job["questions"]:
         tell("question", question["id"])
@@ -255,7 +283,7 @@ def attempt(job: dict, probes: dict, images: dict, end: float) -> dict:
             if kind == "answer" and place in asked:
                 done["answers"][place] = said
             elif kind == "failed" and len(done["failed"]) < 100:
-                done["failed"][place[:9]] = said[:300]
+                done["failed"].setdefault(place[:9], said[:300])
             elif kind in ("cell", "question", "end"):
                 done["at"] = (kind, place)
                 until = time.monotonic() + job["seconds"].get(kind, 0)

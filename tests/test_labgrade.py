@@ -239,8 +239,8 @@ HOSTILE: dict[str, tuple[dict[str, str], str, list[int]]] = {
     "forges lines": ({"area": FORGED + "\narea = 0"}, "", None),
     "writes into the worker": (
         {
-            "area": "open('/proc/1/mem', 'wb').write(b'0')\n"
-            "def area(h, w): return h * w"
+            "area": "if open('/proc/1/mem', 'wb').write(b'0'):\n"
+            "    def area(h, w): return h * w"
         },
         "",
         [0, 4, 1, 2],
@@ -249,7 +249,8 @@ HOSTILE: dict[str, tuple[dict[str, str], str, list[int]]] = {
         {
             "area": "for n in range(99):\n"
             "    open(f'/tmp/{n}', 'wb').write(bytes(10**7))\n"
-            "def area(h, w): return h * w"
+            "else:\n"
+            "    def area(h, w): return h * w"
         },
         "",
         [0, 4, 1, 2],
@@ -360,8 +361,8 @@ HOSTILE: dict[str, tuple[dict[str, str], str, list[int]]] = {
     "uses the network": (
         {
             "area": "import socket\n"
-            "socket.create_connection(('127.0.0.1', 22), 1)\n"
-            "def area(h, w): return h * w"
+            "with socket.create_connection(('127.0.0.1', 22), 1):\n"
+            "    def area(h, w): return h * w"
         },
         "",
         [0, 4, 1, 2],
@@ -472,8 +473,8 @@ HOSTILE: dict[str, tuple[dict[str, str], str, list[int]]] = {
     "calls an abstract socket": (
         {
             "area": "import socket\n"
-            f"socket.socket(socket.AF_UNIX).connect({ABSTRACT!r})\n"
-            "def area(h, w): return h * w"
+            f"if not socket.socket(socket.AF_UNIX).connect({ABSTRACT!r}):\n"
+            "    def area(h, w): return h * w"
         },
         "",
         [0, 4, 1, 2],

@@ -194,8 +194,23 @@ ODD: dict[str, tuple[list[str], object]] = {
     ),
     "an error in another cell": (["1 / 0", "x = 1"], 1),
     "an error after the name": (["x = 2\n1 / 0"], 2),
+    "a package that is missing here": (
+        ["import math, einoops\nimport operator", "x = operator.neg(-4)"],
+        4,
+    ),
+    "from __future__": (
+        [
+            "from __future__ import annotations\ndef f(a: b): return a",
+            "x = f(3)",
+        ],
+        3,
+    ),
+    "source that is asked for": (
+        ["import inspect\ndef f(): return 3", "x = inspect.getsource(f)"],
+        "def f(): return 3",
+    ),
 }
-UNREADABLE = ["x = (", "def f(:\n    pass", "x = 'open\n", "a b c"]
+UNREADABLE = ["return 3", "x = (", "def f(:\n    pass", "x = 'open\n", "a b c"]
 
 
 def ran(sources: list[str]) -> dict:
