@@ -37,7 +37,7 @@ FLOORS = (
         "probing",
         "labs",
     },
-    {"widgets", "figures", "claims", "lineage", "training", "lab"},
+    {"widgets", "figures", "claims", "lineage", "training", "lab", "quiz"},
 )
 TEXT = {".bib", ".cff", ".cfg", ".css", ".html", ".ipynb", ".js", ".json"}
 TEXT |= {".lock", ".md", ".mjs", ".py", ".svg", ".toml", ".txt", ".yml", ""}

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from cnnbook.widgets.lineage import Lineage
     from cnnbook.widgets.memory_budget import MemoryBudget
     from cnnbook.widgets.neuron_viewer import NeuronViewer
+    from cnnbook.widgets.question import Question
     from cnnbook.widgets.receptive_field import ReceptiveFieldExplorer
+    from cnnbook.widgets.review import Review
     from cnnbook.widgets.transfer_grid import TransferGrid
+    from cnnbook.widgets.workshop import Workshop
 
 __all__ = [
     "AnatomyCompare",
@@ -44,8 +47,11 @@ __all__ = [
     "Lineage",
     "MemoryBudget",
     "NeuronViewer",
+    "Question",
     "ReceptiveFieldExplorer",
+    "Review",
     "TransferGrid",
+    "Workshop",
 ]
 
 _HOMES = {
@@ -64,8 +70,11 @@ _HOMES = {
     "Lineage": "lineage",
     "MemoryBudget": "memory_budget",
     "NeuronViewer": "neuron_viewer",
+    "Question": "question",
     "ReceptiveFieldExplorer": "receptive_field",
+    "Review": "review",
     "TransferGrid": "transfer_grid",
+    "Workshop": "workshop",
 }
 
 
