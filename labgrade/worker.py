@@ -270,7 +270,9 @@ def attempt(job: dict, probes: dict, images: dict, end: float) -> dict:
     text, exited = bytearray(), os.pidfd_open(pid)
     while (left := min(until, end) - time.monotonic()) > 0:
         ready, _, _ = select.select([out, exited], [], [], left)
-        chunk = os.read(out, 2**20) if out in ready else b""
+        if exited in ready:  # then out holds all that it said
+            ready, _, _ = select.select([out], [], [], 0)
+        chunk = os.read(out, MIB) if ready else b""
         text += chunk
         if not chunk or len(text) > 2 * ANSWER_LIMIT:
             break  # it is late, has ended, or talks nonsense
