@@ -117,7 +117,7 @@ def overview(networks: Sequence[Network]) -> dict[str, str]:
     return {
         "error": f"Of 1,000 photographs {first.name} gets "
         f"{10 * first.percent:.0f} wrong, with five guesses each; "
-        f"{last.name} {10 * last.percent:.0f}. Step through what happened.",
+        f"{last.name} {10 * last.percent:.0f}. What happened between?",
         "depth": f"From {networks[0].layers} layers to {last.layers}. The "
         "last step was the longest: deeper networks had become worse.",
         "parameters": f"Better is not larger. {largest.name} has "

@@ -64,9 +64,16 @@ function render({ model, el, picture = [] }) {
   const rows = figure.querySelector(".ln-rows");
   const words = figure.querySelector(".ln-words");
   const get = (name) => model.get(name);
+  // The address is written once the hand rests, and before a door opens.
+  let waiting = null;
+  const write = () => {
+    clearTimeout(waiting);
+    if (onPage) lnWrite(get("view"), get("selected"));
+  };
   const go = (values) => {
     change(model, values);
-    if (onPage) lnWrite(get("view"), get("selected"));
+    clearTimeout(waiting);
+    waiting = setTimeout(write, 300);
   };
 
   // The story is a ring: behind the last network the whole picture follows.
@@ -105,7 +112,11 @@ function render({ model, el, picture = [] }) {
     if (!rowOf(event)) return;
     if (pointing) event.preventDefault();
     pointing = false;
-    go({ selected: rowOf(event) });
+    change(model, { selected: rowOf(event) });
+    write();
+  });
+  words.addEventListener("click", ({ target }) => {
+    if (target.closest("a")) write();
   });
 
   const draw = () => {
