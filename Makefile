@@ -19,7 +19,7 @@ export CNNBOOK_QUIET := 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help book html zip colab test run run-all labs lock clean
+.PHONY: help book html slides zip colab test run run-all labs lock clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ book: html  ## build the site and serve it on this machine
 
 html: $(SITE)  ## build the site into _build/html
 	$(BIN)/python -m website.build
+
+slides: html  ## say where the chapters' decks are, built with the site
+	@echo "The decks: _build/html/slides/index.html"
 
 zip: $(SITE)  ## pack the site as an offline edition into dist/
 	$(BIN)/python -m website.build --zip

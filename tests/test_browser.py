@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 import pytest
 
 BROKEN = Path(__file__).parent / "broken" / "browser"
-NOT_PAGES = ("_static", "_images", "_sources", "_downloads")
+NOT_PAGES = ("_static", "_images", "_sources", "_downloads", "slides")
+"""Folders without pages of the book; tests/test_slides.py has the decks."""
 WIDGET = ".cnn-widget[data-widget]"
 CONTROLS = "button, input, select, [tabindex='0']"
 VIEWS = [

@@ -27,6 +27,15 @@ def read_parts(app: Sphinx) -> list[Part]:
     ]
 
 
+def reading_order(app: Sphinx) -> list[str]:
+    """Return the book's pages in the order in which they are read."""
+    names, queue = [], [app.config.root_doc]
+    while queue:
+        names.append(queue.pop(0))
+        queue[:0] = app.env.toctree_includes.get(names[-1], [])
+    return names
+
+
 def _title(app: Sphinx, name: str) -> str:
     """Return a page's title as HTML; it may hold formulas."""
     title = app.env.titles[name].deepcopy()

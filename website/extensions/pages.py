@@ -17,13 +17,14 @@ from typing import Any
 from urllib.parse import quote
 
 import imagesize
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
-from website import addresses
+from website import addresses, slides
 
-from . import formula_style, gate, icons, scripts, stylesheet
+from . import contents, formula_style, gate, icons, scripts, stylesheet
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,17 @@ def prepare_context(
         if sheet.filename
     }
     context.update(page_links(app, page, context))
+    if has_deck(doctree):
+        up = "../" * page.count("/")
+        name = page.rpartition("/")[2]
+        context["deck_url"] = f"{up}{slides.FOLDER}/{name}.html"
+
+
+def has_deck(doctree: Any) -> bool:
+    """Whether a page is a chapter, by its boxes."""
+    found = doctree.findall(nodes.admonition) if doctree else ()
+    kinds = {name for box in found for name in box["classes"]}
+    return kinds >= set(slides.CHAPTER)
 
 
 def page_links(
@@ -130,10 +142,13 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     sources = scripts.sources(out / "_static")
     used = stylesheet.used_in(texts, sources)
     digests |= write_styles(app, texts, used, sources)
+    new = {}
     for path, page in pages.items():
         if STYLES in page:
-            pages[path] = finished_page(page, path, digests)
-            path.write_text(pages[path], encoding="utf-8")
+            new[path] = finished_page(page, path, digests)
+            path.write_text(new[path], encoding="utf-8")
+    order = [f"{name}.html" for name in contents.reading_order(app)]
+    pages |= new | slides.write(out, new, order)
     remove_unused(out, pages)
     gate.check(out, pages)
     forget_failed_build(app)
