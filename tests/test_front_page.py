@@ -10,9 +10,14 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import imagesize
 import pytest
 from conftest import ROOT
+from docutils import nodes
+from docutils.utils import new_document
 from test_browser import accessibility, overflow, visitor
+
+from website.extensions import social
 
 FILE = ROOT / "website" / "assets" / "lineage.html"
 PHONE = {"has_touch": True, "is_mobile": True}
@@ -281,3 +286,58 @@ def test_the_lead_has_the_networks_figures(built_site: Path) -> None:
     assert f"In {rows[-1][0]} one of {rows[-1][1]} layers" in lead
     assert len(rows) == 7
     assert "Six papers lead from one to the other" in lead
+
+
+# ---- What others see of it before they come ----
+
+
+def head(site: Path, name: str) -> dict[str, str]:
+    """The meta tags of a page."""
+    page = (site / name).read_text("utf-8").split("</head>")[0]
+    tags = re.findall(
+        r'<meta (?:name|property)="([\w:]+)"\s+content="([^"]*)"', page
+    )
+    return dict(tags) | {"title": re.search("<title>(.*?)</title>", page)[1]}
+
+
+def test_every_page_says_what_it_is(built_site: Path) -> None:
+    seen = {
+        name: head(built_site, name)
+        for name in ("intro.html", "index.html", "chapters/lenet.html")
+    }
+    for name, tags in seen.items():
+        assert 40 < len(tags["description"]) <= social.LONGEST, name
+        assert tags["og:description"] == tags["description"]
+        assert tags["og:url"].startswith("https://")
+        root = tags["og:url"].partition("/chapters")[0].rpartition("/intro")[0]
+        assert tags["og:image"].startswith(root)
+    front, index, chapter = seen.values()
+    assert front["title"] == index["title"] == "From LeNet to ResNet"
+    assert front["description"] == index["description"]
+    assert front["og:url"].endswith("/intro.html")
+    assert chapter["og:url"].endswith("/chapters/lenet.html")
+    assert "LeNet: a network that reads" in chapter["title"]
+    width, height = imagesize.get(built_site / social.CARD)
+    assert (width, height) == (1200, 630)
+    assert 'rel="icon"' in (built_site / "intro.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("One sentence [LBBH98, 1998]. Two (Li, 2014).", "One sentence. Two."),
+        ("A " * 98 + "b. " + "C " * 80, "A " * 98 + "b."),
+        ("word " * 60, ("word " * 60)[: social.LONGEST - 1] + "…"),
+    ],
+)
+def test_a_description_ends_with_a_sentence(text: str, shown: str) -> None:
+    document = new_document("page")
+    document += nodes.paragraph(text=text)
+    assert social.opening(document) == shown
+    assert social.opening(new_document("empty")) == ""
+
+
+def test_nothing_can_leave_a_tag() -> None:
+    assert social.tags({"description": '"><script>', "og:url": ""}) == (
+        '<meta name="description" content="&quot;&gt;&lt;script&gt;" />\n'
+    )
