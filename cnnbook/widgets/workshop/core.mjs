@@ -74,6 +74,7 @@ function wsNearest(word) {
   if (word.length > 24) return best;
   for (const [known, [kind]] of WS_WORDS) {
     if (kind === "filler" || known.length < 2) continue;
+    if (Math.abs(known.length - word.length) >= least) continue;
     const distance = wsDistance(word, known);
     if (distance < least) [best, least] = [known, distance];
   }
@@ -407,6 +408,8 @@ function wsBlank(op, at) {
     flags: {},
     suffixes: [],
     relu: null,
+    bias: null,
+    mode: null,
     claims: [],
     shapeClaim: null,
     block: null,
@@ -797,7 +800,8 @@ function wsFlag(reader, walk, spec, token) {
     return;
   }
   if (word === "bias" || word === "nobias") {
-    spec.flags.bias = { ...wsPlace(token), value: word === "bias" && !walk.no };
+    spec.flags.bias = wsPlace(token);
+    spec.bias = word === "bias" && !walk.no;
     walk.no = false;
     return;
   }
@@ -1105,11 +1109,13 @@ function wsMeasure(axis, size, input) {
   return [axis.hi - axis.lo + 1, axis.jump];
 }
 
-const wsExact = (axis) =>
-  axis === null ||
-  [axis.lo, axis.hi, axis.jump, ...(axis.whole ?? [])].every(
-    (number) => number === null || Math.abs(number) <= WS_MOST,
-  );
+// Whether numbers can count so far.
+function wsExact(axis) {
+  if (axis === null) return true;
+  const numbers = [axis.lo, axis.hi, axis.jump, ...(axis.whole ?? [])];
+  if (axis.jump !== null) numbers.push(axis.hi - axis.lo + 1);
+  return numbers.every((n) => n === null || Math.abs(n) <= WS_MOST);
+}
 
 const wsShape = (shape) =>
   shape.map((size) => size ?? "?").join("\u00d7");
@@ -1189,8 +1195,8 @@ class WsNet {
     let row = null;
     if (spec) {
       row = this.add(item, spec, label, place, item.span);
-      plan.push({ row });
-      this.check(item, row);
+      plan.push({ row, spec });
+      this.check(item, row, spec);
     }
     const does = item.op === "conv" || item.op === "dense";
     this.after(item, row, does && !still, place, plan);
@@ -1219,7 +1225,7 @@ class WsNet {
       const name = owner && `${owner}.${stem}`;
       const at = { ...place, prefix: owner ? "" : place.prefix };
       row = this.add(blank, spec, name, at, suffix.at);
-      plan.push({ row });
+      plan.push({ row, spec });
     }
   }
 
@@ -1228,16 +1234,14 @@ class WsNet {
     const { flow } = this;
     const axes = spec.axes ?? flow.axes;
     const shape = spec.shape ?? flow.shape;
-    const counts = {
-      parameters: spec.parameters ?? (spec.unknown ? null : 0),
-      macs: spec.macs ?? (spec.unknown ? null : 0),
-      activations:
-        spec.activations === undefined
-          ? wsTimesAll(...shape)
-          : spec.activations,
-    };
+    const {
+      parameters = 0,
+      macs = 0,
+      activations = wsTimesAll(...shape),
+    } = spec;
+    const counts = { parameters, macs, activations };
     const large = Object.values(counts).includes(Infinity);
-    if (large || !axes.every(wsExact)) {
+    if (large || spec.large || !axes.every(wsExact)) {
       this.reader.problem(
         wsPlace(span),
         `Numbers are exact up to ${grouped(WS_MOST)}, ` +
@@ -1327,7 +1331,7 @@ class WsNet {
   // Where branches meet: one shape, and what all of them see.
   join(item, start, ends) {
     const sums = item.join === "add";
-    const shape = wsJoinedShape(ends, sums);
+    const [shape, large] = wsJoinedShape(ends, sums);
     this.meet(item, start, ends, sums);
     const sizes = shape.length === 3 ? shape.slice(1) : [1, 1];
     const axes = sizes.map((size, a) => {
@@ -1340,6 +1344,7 @@ class WsNet {
       shape,
       axes,
       activations: 0,
+      large,
       words: `${words} of ${ends.length}`,
       inputs: ends.map((end) => end.from),
       layers: Math.max(...ends.map((end) => end.layers)),
@@ -1368,7 +1373,7 @@ class WsNet {
           `${given}; maps meet only maps, and vectors only vectors.`,
         );
       } else if (sums) this.meetSum(item, start, ends, i, given);
-      else this.meetSide(item, ends, i, given);
+      else this.meetSide(item, start, ends, i, given);
       return;
     }
   }
@@ -1376,38 +1381,37 @@ class WsNet {
   meetSum(item, start, ends, i, given) {
     const shortcut = ends[i].from === start.from;
     const [maps, ...sides] = ends[0].shape;
-    const strides = sides.map((side, a) =>
-      Math.ceil(start.shape[a + 1] / side),
-    );
-    const fits =
-      sides.length &&
-      sides.every(
-        (side, a) =>
-          Math.floor((start.shape[a + 1] - 1) / strides[a]) + 1 === side,
-      );
-    if (!shortcut || !fits) {
+    const befores = start.shape.slice(1);
+    const known =
+      shortcut &&
+      sides.length === 2 &&
+      befores.length === 2 &&
+      ![maps, ...sides, ...befores].includes(null);
+    const strides = sides.map((side, a) => Math.ceil(befores[a] / side));
+    const fits = (side, a) =>
+      Math.floor((befores[a] - 1) / strides[a]) + 1 === side;
+    if (!known || !sides.every(fits)) {
       this.reader.problem(
         item.span,
         `${given}; a sum needs one shape, so let both end alike.`,
       );
       return;
     }
-    const plain = strides.every((stride) => stride === 1);
-    const words = plain ? "" : ` s${wsSides(strides)}`;
+    const words = wsSides(strides) === "1" ? "" : ` s${wsSides(strides)}`;
     const layer = `${maps} 1x1${words} bn`;
     const implied = item.branches.length === 1;
-    const own = implied ? null : wsOnly(item.branches[i]);
-    const at = implied ? item.close : own;
+    const at = implied ? item.close : wsOnly(item.branches[i]);
+    const fits = implied ? `| ${layer} }` : layer;
     this.reader.problem(
       at ?? item.span,
       `${given}; a sum needs one shape, so project the shortcut: ${layer}.`,
-      implied ? at && `| ${layer} }` : own ? layer : "",
+      at ? fits : "",
     );
   }
 
-  meetSide(item, ends, i, given) {
+  meetSide(item, start, ends, i, given) {
     const { window } = ends[i];
-    const inside = window && window.row.index > (ends[i].start ?? -1);
+    const inside = window && window !== start.window;
     const pad = inside ? wsPadFor(window.row, ends[0].shape.slice(1)) : "";
     if (!pad) {
       this.reader.problem(
@@ -1428,20 +1432,20 @@ class WsNet {
 
   // ---- Printed claims ----
 
-  check(item, row) {
+  check(item, row, spec) {
     if (item.shapeClaim) this.checkShape(item.shapeClaim, row);
-    for (const claim of item.claims) this.checkCount(claim, row);
+    for (const claim of item.claims) this.checkCount(claim, row, spec);
   }
 
   checkShape(claim, row) {
     const { shape } = row;
     if (shape.includes(null)) return;
     if (wsAgrees(claim.shape, shape)) {
-      this.flow.off = false;
+      this.flow = { ...this.flow, off: false };
       return;
     }
     const was = this.flow.off;
-    this.flow.off = true;
+    this.flow = { ...this.flow, off: true };
     if (was) return; // it follows from an earlier one
     const order =
       shape.length === 3 && claim.shape.length === 3 &&
@@ -1458,29 +1462,29 @@ class WsNet {
     );
   }
 
-  checkCount(claim, row) {
+  checkCount(claim, row, spec) {
     if (this.flow.off) return;
     if (claim.what === "memory") {
       const values = wsTimesAll(...row.shape);
       this.compare(claim, [values], "value");
     } else {
-      const biases = row.maps?.bias || row.op === "dense" ? row.shape[0] : 0;
-      const bare =
-        row.parameters === null ? null : row.parameters - biases;
-      this.compare(claim, [row.parameters, bare], "parameter");
+      const full = row.parameters;
+      const bare = full !== null && spec.bias ? full - row.shape[0] : full;
+      this.compare(claim, [full, bare], "parameter");
     }
   }
 
   compare(claim, counts, noun) {
     if (counts.some((n) => n === null || n === Infinity)) return;
     const { value, step, product, number } = claim;
-    const near = (count) =>
-      Math.abs(count - value) <= (step === 1 ? 0 : Math.max(step, value / 100));
-    const key = claim.what === "memory" ? "memory" : "params";
+    const part = (value - (value % 100)) / 100; // a hundredth, exactly
+    const slack = step === 1 ? 0 : Math.max(step, part);
+    const near = (count) => Math.abs(count - value) <= slack;
+    const key = claim.what;
     const said = counts.find(near);
     if (said === undefined) {
       const bare =
-        counts.length > 1 && counts[0] !== counts[1]
+        noun === "parameter" && counts.length > 1 && counts[0] !== counts[1]
           ? `, or ${grouped(counts[1])} without biases`
           : "";
       this.reader.note(
@@ -1550,9 +1554,10 @@ function wsJoinedShape(ends, sums) {
     const sizes = alike.map((end) => end.shape[a]);
     return size ?? sizes.find((other) => other !== null) ?? null;
   });
-  if (sums) return known;
+  if (sums) return [known, false];
   const maps = alike.map((end) => end.shape[0]).reduce(wsPlus, 0);
-  return [maps === Infinity ? null : maps, ...known.slice(1)];
+  const large = maps === Infinity;
+  return [[large ? null : maps, ...known.slice(1)], large];
 }
 
 // The padding that makes a window's maps as large as these, or "".
@@ -1620,7 +1625,10 @@ const WS_LAYERS = {
     words: "batch norm",
     parameters: wsTimesAll(2, shape[0]),
   }),
-  dropout: (net, item) => ({ words: `dropout ${item.rate ?? "0.5"}` }),
+  dropout(net, item) {
+    const rate = item.rate ?? "0.5";
+    return { words: `dropout ${rate}`, rate };
+  },
   softmax: () => ({ words: "softmax" }),
   relu: () => ({ words: "ReLU" }),
   tanh: () => ({ words: "tanh" }),
@@ -1690,11 +1698,7 @@ function wsRefuse(net, item, what, keys) {
   for (const key of keys) {
     const at = item.places[key] ?? item.flags[key];
     if (at === undefined) continue;
-    const names = { groups: "groups", ceil: "ceil", bias: "bias", dw: "dw" };
-    net.reader.problem(
-      wsPlace(at),
-      `${what} knows no ${names[key] ?? key}; leave it out.`,
-    );
+    net.reader.problem(at, `${what} knows no ${key}; leave it out.`);
   }
 }
 
@@ -1814,7 +1818,11 @@ function wsConv(net, item, flow) {
   wsLeftOver(net, numbers);
   wsRefuse(net, item, "A convolution", ["ceil"]);
   if (out === 0) {
-    net.reader.problem(first, "A convolution makes at least 1 map; try 64.", "64");
+    net.reader.problem(
+      first ?? item.span,
+      "A convolution makes at least 1 map; try 64.",
+      "64",
+    );
     out = null;
   } else if (out === null && !dw) {
     net.reader.problem(
@@ -1833,11 +1841,14 @@ function wsConv(net, item, flow) {
     );
   }
   const reads = wsReadsMaps(net, item, flow, "A convolution");
+  const bias = item.bias ?? item.suffixes[0]?.op !== "bn";
   const lost = {
     words: "a convolution",
     shape: [out, null, null],
     axes: [null, null],
-    unknown: true,
+    parameters: null,
+    macs: null,
+    bias,
   };
   if (!reads || kernel === null) return lost;
   const stride = item.keys.stride ?? [1, 1];
@@ -1853,16 +1864,14 @@ function wsConv(net, item, flow) {
       kernel.join("x"),
     );
   }
-  const told = item.flags.bias;
-  window.bias = told ? told.value : item.suffixes[0]?.op !== "bn";
-  const { groups, bias, padding } = window;
+  window.bias = bias;
+  const { groups, padding } = window;
   const known = groups !== null && maps !== null && out !== null;
   const weights = known
     ? wsTimesAll(maps / groups, out, ...kernel)
     : null;
-  if (padding === null) {
-    return { ...lost, parameters: wsPlus(weights, bias ? out : 0) };
-  }
+  lost.parameters = wsPlus(weights, bias ? out : 0);
+  if (padding === null) return lost;
   const sides = wsSlide(net, item, flow, window, at);
   const filters = dw
     ? "depthwise"
@@ -1872,9 +1881,9 @@ function wsConv(net, item, flow) {
     words: words + (bias ? "" : ", no bias"),
     shape: [out, ...sides],
     axes: wsWalk(flow, window),
-    parameters: wsPlus(weights, bias ? out : 0),
+    parameters: lost.parameters,
     macs: wsTimesAll(weights, ...sides),
-    unknown: true,
+    bias,
     maps: groups === null ? null : wsMaps(window),
   };
 }
@@ -1897,7 +1906,7 @@ function wsGroups(net, item, maps, out, dw) {
   if (maps === null || out === null) return null;
   if (dw) {
     if (out % maps === 0) return maps;
-    const fits = Math.max(1, Math.round(out / maps)) * maps;
+    const fits = Math.max(1, Math.floor((2 * out + maps) / (2 * maps))) * maps;
     net.reader.problem(
       item.numbers[0],
       `Depthwise, each of ${wsCount(maps, "map")} gets as many filters, ` +
@@ -1956,8 +1965,6 @@ function wsPool(net, item, flow) {
     words: "a pooling",
     shape: [flow.shape[0], null, null],
     axes: [null, null],
-    parameters: 0,
-    macs: 0,
     activations: null,
   };
   if (given && kernel === null) return lost;
@@ -2016,7 +2023,7 @@ function wsDense(net, item, flow) {
       "10",
     );
     out = null;
-  } else if (out === null && !(spare && !first)) {
+  } else if (out === null && !spare) {
     net.reader.problem(
       item.span,
       "How many units has this layer? Try dense 10.",
@@ -2032,11 +2039,8 @@ function wsDense(net, item, flow) {
       inputs === Infinity ? "" : String(inputs),
     );
   }
-  const weights =
-    inputs === Infinity ? Infinity : wsTimesAll(inputs, out);
-  const told = item.flags.bias;
-  const bias = told ? told.value : item.suffixes[0]?.op !== "bn";
-  item.bias = bias;
+  const weights = wsTimesAll(inputs, out);
+  const bias = item.bias ?? item.suffixes[0]?.op !== "bn";
   return {
     words: `${out === null ? "units" : wsCount(out, "unit")}` +
       (bias ? "" : ", no bias"),
@@ -2044,7 +2048,7 @@ function wsDense(net, item, flow) {
     axes: wsFlat(flow),
     parameters: wsPlus(weights, bias ? out : 0),
     macs: weights,
-    unknown: true,
+    bias,
   };
 }
 
@@ -2063,6 +2067,7 @@ function wsGlobal(net, item, flow) {
     shape: flow.shape.slice(0, 1),
     axes: wsFlat(flow),
     activations: 0,
+    mode,
   };
 }
 
@@ -2072,7 +2077,8 @@ function wsFlatten(net, item, flow) {
     words: "all values in a row",
     shape: [values === Infinity ? null : values],
     axes: wsFlat(flow),
-    activations: values === Infinity ? Infinity : 0,
+    activations: 0,
+    large: values === Infinity,
   };
 }
 
@@ -2176,7 +2182,7 @@ function wsTotalCheck(net, claim, totals) {
   if (!totals.complete) return;
   if (claim.what === "memory") {
     const input = wsTimesAll(...net.reader.input.shape);
-    const all = totals.activations + input;
+    const all = wsPlus(totals.activations, input);
     net.compare(claim, [all, totals.activations], "value");
   } else net.compare(claim, [totals.parameters], "parameter");
 }
@@ -2301,7 +2307,7 @@ function wsModules(plan) {
   for (const part of plan) {
     if (part.turns) modules.push(...wsRepeated(part.turns));
     else if (part.branches) modules.push(wsForked(part));
-    else modules.push(...wsModule(part.row));
+    else modules.push(...wsModule(part));
     if (part.row?.relu) modules.push(wsLine("nn.ReLU(inplace=True)"));
   }
   return modules;
@@ -2314,8 +2320,11 @@ function wsRepeated(turns) {
   const modules = [];
   let [last, count] = [null, 0];
   const flush = () => {
-    if (count === 1) modules.push(...last.inside);
-    if (count < 2) return;
+    if (!last?.inside.length) return;
+    if (count === 1) {
+      modules.push(...last.inside);
+      return;
+    }
     const one = wsGroup(last.inside, "nn.Sequential");
     const note = one.note && `  # ${one.note}`;
     const lines = one.lines.map((line) => `    ${line}`);
@@ -2333,7 +2342,7 @@ function wsRepeated(turns) {
     }
   }
   flush();
-  return modules.filter(({ lines }) => lines.length > 0);
+  return modules;
 }
 
 // One module of several, if there are several.
@@ -2377,7 +2386,7 @@ function wsInBranch(modules) {
   return [{ ...one, note }, ...modules.slice(cut + 1)];
 }
 
-function wsModule(row) {
+function wsModule({ row, spec }) {
   const { op, input, shape, maps } = row;
   const note = wsShape(input) === wsShape(shape) ? "" : wsBatch(shape);
   const [one] = input;
@@ -2390,27 +2399,21 @@ function wsModule(row) {
     norm: () => "nn.LocalResponseNorm(5, alpha=5e-4, k=2.0)",
     bn: () => `nn.BatchNorm${shape.length === 3 ? 2 : 1}d(${one})`,
     dense: () => {
-      const bias = row.words.endsWith("no bias") ? ", bias=False" : "";
+      const bias = spec.bias ? "" : ", bias=False";
       return `nn.Linear(${wsTimesAll(...input)}, ${shape[0]}${bias})`;
     },
-    dropout: () => `nn.Dropout(${row.words.slice("dropout ".length)})`,
+    dropout: () => `nn.Dropout(${spec.rate})`,
     softmax: () => "nn.Softmax(dim=1)",
     flatten: () => "nn.Flatten()",
     relu: () => "nn.ReLU()",
     tanh: () => "nn.Tanh()",
     sigmoid: () => "nn.Sigmoid()",
-    same: () => {
-      const stride = wsStrideOf(row);
-      return `Every((${stride.join(", ")}), ${shape[0] - one})`;
-    },
-    global: () => {
-      const max = row.words.startsWith("maximum");
-      return `x.${max ? "amax" : "mean"}(dim=(2, 3))`;
-    },
+    same: () => `Every((${spec.stride.join(", ")}), ${shape[0] - one})`,
+    global: () => `x.${spec.mode === "max" ? "amax" : "mean"}(dim=(2, 3))`,
   };
   const made = [{ ...wsLine(lines[op](), note) }];
   if (op === "global") {
-    made[0].global = row.words.startsWith("maximum") ? "MaxOf" : "MeanOf";
+    made[0].global = spec.mode === "max" ? "MaxOf" : "MeanOf";
     made[0].note = wsBatch(shape);
   }
   if (op === "dense" && input.length === 3) {
@@ -2418,12 +2421,6 @@ function wsModule(row) {
   }
   return made;
 }
-
-// A strided shortcut's stride, which its jump tells where it is known.
-const wsStrideOf = (row) =>
-  /stride ([0-9]+)(?:\u00d7([0-9]+))?/.test(row.words)
-    ? [RegExp.$1, RegExp.$2 || RegExp.$1]
-    : ["1", "1"];
 
 function wsWindowCode({ kernel, stride, padding, dilation, ...window }) {
   const sides = ([high, wide]) =>
