@@ -285,7 +285,7 @@ def shown_cases(
             "Empty paper {says}. Some bitmap is always the nearest.",
         ),
         (
-            "An eleventh answer",
+            "An X",
             drawn([38, 24, 90, 104], [90, 24, 38, 104]),
             f"Let it refuse beyond {limit:.1f}, a distance that "
             f"{100 * REFUSED:.0f}{PER_CENT} of the training digits exceed. "

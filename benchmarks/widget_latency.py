@@ -8,7 +8,7 @@ Each widget's sliders are moved 200 times in turn; a widget without a slider
 gets as many arrow keys, and one without a button other choices. Into a text
 a digit is typed after a number of each line in turn, and deleted again; the
 workshop's text is then measured once more as ResNet-152, with 50 ms to do it
-in. Of every move, in milliseconds:
+in. On a sheet of paper a pen draws. Of every move, in milliseconds:
 
 - *work*: the processor's time on the page's main thread, from the event to
   the end of the frame: handlers, drawing, style, layout, paint. This has to
@@ -88,8 +88,20 @@ PREPARE = """
     field.setSelectionRange(end, end);
     document.execCommand("insertText", false, "1");
   };
+  const paper = widget.querySelector(".dd-paper");
+  const movePen = (count) => {
+    const box = paper.getBoundingClientRect();
+    const turn = (count % 40) / 6;
+    const tell = (kind) => paper.dispatchEvent(new PointerEvent(kind, {
+      clientX: box.left + box.width * (0.5 + 0.3 * Math.cos(turn)),
+      clientY: box.top + box.height * (0.5 + 0.4 * Math.sin(turn)),
+      isPrimary: true, button: 0, buttons: 1, bubbles: true }));
+    paper.setPointerCapture = () => {}; // no such pointer exists
+    if (count % 40 === 0) tell("pointerdown");
+    else tell(count % 40 === 39 ? "pointerup" : "pointermove");
+  };
   const hasKeys = widget.querySelector("button") !== null;
-  const move = field ? typeKey
+  const move = field ? typeKey : paper ? movePen
     : sliders.length ? moveSlider : hasKeys ? pressKey : pickRadio;
   const task = () => new Promise((done) => {
     const channel = new MessageChannel();
@@ -112,13 +124,13 @@ PREPARE = """
     return { sight: handled - told + ended - begun, begun };
   };
   let count = 0, before = widget.innerHTML;
-  window.cnnMove = async () => {
-    const times = await once(count++);
+  window.cnnMove = () => once(count++);
+  window.cnnChanged = () => {
     const changed = widget.innerHTML !== before;
     before = widget.innerHTML;
-    return { ...times, changed };
+    return changed;
   };
-  return field ? "typing" : sliders.length
+  return field ? "typing" : paper ? "pen" : sliders.length
     ? `${sliders.length} slider${sliders.length > 1 ? "s" : ""}`
     : hasKeys ? "arrow keys" : "radio buttons";
 }
@@ -126,7 +138,9 @@ PREPARE = """
 ROUND = """
 async (moves) => {
   const times = [];
-  for (let i = 0; i < moves; i += 1) times.push(await cnnMove());
+  for (let i = 0; i < moves; i += 1) {
+    times.push({ ...await cnnMove(), changed: cnnChanged() });
+  }
   return {
     changed: times.filter((t) => t.changed).length,
     sight: times.map((t) => t.sight),

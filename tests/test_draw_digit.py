@@ -283,13 +283,27 @@ def test_every_failure_is_told_with_its_figures():
         assert found[title] < 600
     assert 90 <= found["inverted"] <= 120  # "as many as by chance"
     by_title = {case["title"]: case for case in found["cases"]}
-    letter, cross = by_title["A letter"], by_title["An eleventh answer"]
+    letter, cross = by_title["A letter"], by_title["An X"]
     assert letter["answer"] == 5 and letter["distance"] < found["median"]
     assert cross["distance"] > found["limit"] > letter["distance"]
     assert by_title["Nothing"]["distance"] > found["limit"]
     assert by_title["Two digits"]["distance"] > found["limit"]
     for one in (letter, cross, by_title["Nothing"], by_title["Two digits"]):
         assert f"at distance {one['distance']:.1f}" in told[one["title"]]
+
+
+def test_a_3_whose_bows_are_closed_becomes_an_8(benchmark):
+    """The first thing to try on the page."""
+    strokes = []
+    for digit, *arcs in (
+        (3, (60, 43, 22, 20, 200, 450), (60, 84, 24, 21, -90, 160)),
+        (9, (60, 43, 22, 20, 90, 200)),
+        (8, (60, 84, 24, 21, 160, 270)),
+    ):
+        path = [point for one in arcs for point in benchmark.arc(*one)]
+        strokes.append([6, *path])
+        field = dd.read(dd.EMPTY | {"strokes": strokes})
+        assert dd.answers(field)["output"].argmin() == digit
 
 
 def test_the_samples_are_what_they_say():

@@ -157,8 +157,8 @@ def sentence(distances: Sequence[float], limit: float) -> str:
     order = sorted(range(len(distances)), key=distances.__getitem__)
     said = [f"{distances[digit]:.1f}" for digit in order]
     refused = (
-        " That is further than 99\N{NO-BREAK SPACE}% of the training digits "
-        "lie from their bitmaps: if it could refuse to answer, it would."
+        " That is further than 99\N{NO-BREAK SPACE}% of the training digits: "
+        "with a right to refuse, it would."
         if distances[order[0]] > limit
         else ""
     )
@@ -286,7 +286,8 @@ class DrawDigit(BookWidget):
         )
         return (
             f'<figure class="dd-still">{_picture(field, found)}'
-            '<div class="dd-scroll"><table><thead><tr>'
+            '<div class="dd-scroll" tabindex="0" role="group" '
+            'aria-label="Distances"><table><thead><tr>'
             f'<th scope="col">digit</th>{cells}</tr></thead><tbody><tr>'
             f'<th scope="row">distance</th>{values}</tr></tbody></table></div>'
             f"<figcaption>{words}</figcaption></figure>"

@@ -364,8 +364,8 @@ function ddSentence(distances, limit) {
   const [first, second] = ddOrder(distances);
   const far = (digit) => distances[digit].toFixed(1);
   const refused = distances[first] > limit
-    ? " That is further than 99\u00a0% of the training digits lie from " +
-      "their bitmaps: if it could refuse to answer, it would."
+    ? " That is further than 99\u00a0% of the training digits: with a right " +
+      "to refuse, it would."
     : "";
   return (
     `It reads ${ddDigit(first)}, at distance ${far(first)}; runner-up: ` +

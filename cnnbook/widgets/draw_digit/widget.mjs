@@ -513,7 +513,7 @@ function render({ model, el }) {
           (label === read ? "" : `, read as ${ddDigit(read)}`),
         onclick: () => load({ picture }),
       },
-      label === read ? null : html("span", {}, `read as ${read}`),
+      label === read ? null : html("span", {}, `reads ${read}`),
     ));
   const why = html("p", { class: "dd-why" });
   const caseButtons = cases.map((one) => button(one.title, () => {
@@ -563,7 +563,7 @@ function render({ model, el }) {
     ...distances.map(({ root }) => root),
   ));
   parts[1].root.append(html("div", { class: "dd-which" },
-    html("p", { class: "dd-head" }, "What each map of C3 sees of S2"),
+    html("p", { class: "dd-head" }, "Which of these C3 sees"),
     lit.root));
 
   const react = () => {
@@ -654,7 +654,8 @@ function render({ model, el }) {
       "div",
       { class: "dd-bench" },
       html("div", { class: "dd-start" },
-        html("div", { role: "group", "aria-label": "Test digits" },
+        html("div", { class: "dd-thumbs", role: "group",
+          "aria-label": "Test digits" },
           html("span", { class: "cnn-name" },
             "Draw, or start from a test digit:"),
           html("div", {}, ...thumbs.map(({ root }) => root))),
@@ -684,13 +685,14 @@ function render({ model, el }) {
     ),
   ));
 
-  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const media = ["(prefers-color-scheme: dark)", "print"].map((query) =>
+    matchMedia(query));
   const watch = new MutationObserver(recolour);
   for (const node of [document.documentElement, document.body]) {
     watch.observe(node, { attributes: true, attributeFilter: ["class",
       "data-theme", "data-mode", "data-jp-theme-light"] });
   }
-  dark.addEventListener("change", recolour);
+  for (const one of media) one.addEventListener("change", recolour);
   const stop = [
     bind(model, ["drawing"], batched(() => {
       draw();
@@ -701,7 +703,8 @@ function render({ model, el }) {
       look();
     })),
     () => watch.disconnect(),
-    () => dark.removeEventListener("change", recolour),
+    () => media.forEach((one) =>
+      one.removeEventListener("change", recolour)),
   ];
   const rove = () => parts.forEach(({ field: one }, level) =>
     one.setAttribute("tabindex", level === held()[0] ? 0 : -1));
