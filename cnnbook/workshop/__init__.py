@@ -42,10 +42,12 @@ from cnnbook.workshop.counting import (
     build,
     show_shape,
 )
+from cnnbook.workshop.networks import BOOK
 from cnnbook.workshop.reading import LIMITS, Problem
 from cnnbook.workshop.writing import pytorch
 
 __all__ = [
+    "BOOK",
     "LIMITS",
     "Network",
     "Problem",

@@ -557,20 +557,25 @@ class Counter:
     ) -> None:
         """A shortcut of another shape: a projection may fit."""
         maps, *ups = ends[0].shape
-        befores = start.shape[1:]
+        given_sides = start.shape[1:]
         known = (
             ends[i].source == start.source
-            and len(ups) == len(befores) == 2
-            and None not in (maps, *ups, *befores)
+            and len(ups) == len(given_sides) == 2
+            and None not in (maps, *ups, *given_sides)
         )
         strides = (
-            [-(-before // up) for before, up in zip(befores, ups, strict=True)]
+            [
+                -(-before // up)
+                for before, up in zip(given_sides, ups, strict=True)
+            ]
             if known
             else []
         )
         if not known or any(
             (before - 1) // stride + 1 != up
-            for before, stride, up in zip(befores, strides, ups, strict=True)
+            for before, stride, up in zip(
+                given_sides, strides, ups, strict=True
+            )
         ):
             self.reader.problem(
                 item.span,

@@ -1381,15 +1381,15 @@ class WsNet {
   meetSum(item, start, ends, i, given) {
     const shortcut = ends[i].from === start.from;
     const [maps, ...sides] = ends[0].shape;
-    const befores = start.shape.slice(1);
+    const givenSides = start.shape.slice(1);
     const known =
       shortcut &&
       sides.length === 2 &&
-      befores.length === 2 &&
-      ![maps, ...sides, ...befores].includes(null);
-    const strides = sides.map((side, a) => Math.ceil(befores[a] / side));
+      givenSides.length === 2 &&
+      ![maps, ...sides, ...givenSides].includes(null);
+    const strides = sides.map((side, a) => Math.ceil(givenSides[a] / side));
     const fits = (side, a) =>
-      Math.floor((befores[a] - 1) / strides[a]) + 1 === side;
+      Math.floor((givenSides[a] - 1) / strides[a]) + 1 === side;
     if (!known || !sides.every(fits)) {
       this.reader.problem(
         item.span,
