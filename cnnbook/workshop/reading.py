@@ -154,7 +154,7 @@ TOKEN = re.compile(
     rf"|([{LETTER}](?:[-./]?[{LETTER}])*)"
     r"|(->|[{}|;:()+=\[\]→])"
     r"|/ ?([0-9]+)"
-    r"|([ \t\r\f\v\u00a0,.$*\\~\"'“”‘’]+)"
+    r"|((?:[ \t\r\f\v\u00a0,.!$*\\~\"'“”‘’]|/(?! ?[0-9]))+)"
     r"|(.)",
     re.DOTALL,
 )
@@ -730,8 +730,9 @@ def _mark(reader: Reader, walk: Walk, item: Item, is_fork: bool) -> None:
     token = walk.peek()
     if token.text == "(":
         # A remark, unless it is never closed, or says the input's size.
+        bare = not (item.sizes or item.shape_claim)
         end = _closing(walk, ")")
-        if item.op != "input" and end is not None:
+        if end is not None and not (item.op == "input" and bare):
             walk.i = end
     elif token.text == "[" and not is_fork:
         end = _closing(walk, "]")
@@ -793,6 +794,11 @@ def _word(reader: Reader, walk: Walk, item: Item, is_fork: bool) -> None:
     times = _times(reader, token)
     if times is not None:
         item.times = times
+        return
+    if token.low == "x" and after and after.kind == "number":
+        apart = replace(token, text=f"x{after.text}")
+        item.times = _times(reader, apart) or 1
+        walk.i += 1
         return
     kind, what = WORDS.get(token.low, ("", ""))
     if text == "=" and re.fullmatch("[kfspd]", token.low):

@@ -108,7 +108,7 @@ const WS_TOKEN = new RegExp(
     `([${WS_LETTER}](?:[-./]?[${WS_LETTER}])*)`,
     "(->|[{}|;:()+=\\[\\]\u2192])",
     "/ ?([0-9]+)",
-    "([ \\t\\r\\f\\v\\u00a0,.$*\\\\~\"'\u201c\u201d\u2018\u2019]+)",
+    "((?:[ \\t\\r\\f\\v\\u00a0,.!$*\\\\~\"'\u201c\u201d\u2018\u2019]|/(?! ?[0-9]))+)",
     "([^])",
   ].join("|"),
   "y",
@@ -575,7 +575,8 @@ function wsMark(reader, walk, spec, fork) {
   const token = tokens[i];
   if (token.text === "(") {
     // A remark, unless it is never closed, or says the input's size.
-    if (spec.op === "input") return;
+    const bare = !spec.sizes.length && !spec.shapeClaim;
+    if (spec.op === "input" && bare) return;
     const end = tokens.findIndex((t, j) => j > i && t.text === ")");
     if (end > 0) walk.i = end;
   } else if (token.text === "[" && !fork) {
@@ -640,6 +641,12 @@ function wsWord(reader, walk, spec, fork) {
   const times = wsTimes(reader, token);
   if (times !== null) {
     spec.times = times;
+    return;
+  }
+  if (token.low === "x" && next?.kind === "number") {
+    const apart = { ...token, low: `x${next.text}` };
+    spec.times = wsTimes(reader, apart) ?? 1;
+    walk.i += 1;
     return;
   }
   const [kind, what] = WS_WORDS.get(token.low) ?? ["", ""];
@@ -1401,11 +1408,11 @@ class WsNet {
     const layer = `${maps} 1x1${words} bn`;
     const implied = item.branches.length === 1;
     const at = implied ? item.close : wsOnly(item.branches[i]);
-    const fits = implied ? `| ${layer} }` : layer;
+    const cure = implied ? `| ${layer} }` : layer;
     this.reader.problem(
       at ?? item.span,
       `${given}; a sum needs one shape, so project the shortcut: ${layer}.`,
-      at ? fits : "",
+      at ? cure : "",
     );
   }
 
