@@ -213,6 +213,35 @@ def test_a_finger_shows_first_and_opens_then(front) -> None:
     page.wait_for_url("**/chapters/zfnet.html")
 
 
+def test_with_a_kernel_it_steps_and_has_no_doors(front) -> None:
+    page = front()
+    page.evaluate(
+        """(picture) => {
+        const place = document.querySelector(".cnn-lineage");
+        const state = { view: "depth", selected: "", _picture: picture };
+        const heard = new Set();
+        const model = {
+          get: (name) => state[name],
+          set: (name, value) => {
+            state[name] = value;
+            for (const listener of heard) listener();
+          },
+          on: (name, listener) => heard.add(listener),
+          save_changes: () => {},
+        };
+        place.replaceChildren();
+        cnnWidgets.lineage.render({ model, el: place });
+        }""",
+        re.search("<figure.*</figure>", FILE.read_text("utf-8"))[0],
+    )
+    assert page.locator(".ln a[href]").count() == 0
+    assert page.get_by_role("radio", name="Depth").is_checked()
+    page.get_by_role("button", name="Next").click()
+    assert told(page).startswith("LeNet-5.")
+    page.wait_for_timeout(400)
+    assert "#" not in page.url
+
+
 # ---- In every light, and without ----
 
 
