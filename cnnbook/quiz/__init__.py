@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -95,7 +95,9 @@ class Question:
         """The right answer in words."""
         if self.options:
             return self.options[int(self.right[0]) - 1]
-        return f"{self.plain}\N{NO-BREAK SPACE}{self.unit}".rstrip()
+        one = self.plain == "1"
+        unit = self.unit.removesuffix("s") if one else self.unit
+        return f"{self.plain}\N{NO-BREAK SPACE}{unit}".rstrip()
 
     @property
     def plain(self) -> str:
@@ -166,7 +168,8 @@ def names_of(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
     """Compute in the words of the registry, and of recorded results."""
-    words = {**counts.VOCABULARY, "record": records.read, "claim": claim}
+    own = {f.__name__: f for f in (claim, mean, probe, registry, routed)}
+    words = {**counts.VOCABULARY, **own, "record": records.read}
     with torch.device("meta"):
         code = compile(str(expression), "<question>", "eval")
         return eval(code, {**words, **names})
@@ -175,6 +178,28 @@ def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
 def claim(id: str) -> Any:
     """What a row of the registry gives."""
     return registry()[id].value
+
+
+def mean(numbers: Iterable[float]) -> float:
+    """The mean of some numbers, of different seeds for instance."""
+    given = list(numbers)
+    return sum(given) / len(given)
+
+
+def probe(block: int) -> float:
+    """How much a linear probe of a block gets wrong, of ten examples."""
+    wanted = {"source": "hand", "examples": 10, "depth": block}
+    cells = records.read("transfer-grid")["probes"]
+    return next(c["error_mean"] for c in cells if wanted.items() <= c.items())
+
+
+def routed(window: int) -> int:
+    """How many pixels get a gradient through the maximum of a window."""
+    count = window * window
+    x = torch.arange(count, dtype=torch.float64, device="cpu")
+    x = x.view(1, 1, window, window).requires_grad_()
+    torch.nn.functional.max_pool2d(x, window).sum().backward()
+    return int((x.grad != 0).sum())
 
 
 @cache

@@ -34,7 +34,7 @@ function rvCompose(kind, given) {
       options: [],
       right,
       plain,
-      answer: `${plain}\u00a0${unit}`.trimEnd(),
+      answer: rvAnswer(plain, unit),
       line: rvLine(kind, trees, names, plain),
       slips,
     };
@@ -42,6 +42,11 @@ function rvCompose(kind, given) {
     if (error instanceof QzUnreadable) return null;
     throw error;
   }
+}
+
+function rvAnswer(plain, unit) {
+  const said = plain === "1" ? unit.replace(/s$/, "") : unit;
+  return `${plain}\u00a0${said}`.trimEnd();
 }
 
 function rvSlips(kind, names, right, digits) {
