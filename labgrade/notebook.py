@@ -149,7 +149,7 @@ def code(notebook: dict) -> list[Cell]:
     for number, cell in enumerate(cells_of(notebook)):
         if cell["kind"] != "code":
             continue
-        if "google.colab" in cell["text"]:  # the cell that readies Colab
+        if readies_colab(cell["text"]):
             continue
         try:
             cell_ = understood(number, python(cell["text"]))
@@ -158,6 +158,14 @@ def code(notebook: dict) -> list[Cell]:
         if cell_:
             found.append(cell_)
     return found
+
+
+def readies_colab(text: str) -> bool:
+    """Whether this is the cell that stands first in every lab's notebook.
+
+    With a definition in it, the whole notebook was merged into it.
+    """
+    return text.startswith("# @title In Colab: ") and "def " not in text
 
 
 def python(text: str) -> str:
@@ -274,10 +282,13 @@ def literals(body: list[ast.stmt]) -> dict[str, frozenset[str]]:
     return {k: v for k, v in found.items() if stored.count(k) == 1}
 
 
-def numbers_of(cells: list[Cell]) -> set[str]:
-    """Return the names that stand for one number or text, and always will."""
+def numbers_of(cells: list[Cell], fixed: set[str]) -> set[str]:
+    """Return the names that stand for one thing, and always will.
+
+    That is a number, a text, or what is *fixed*, under another name.
+    """
     bound = Counter(name for cell in cells for name in cell.defines)
-    fixed: set[str] = set()
+    fixed = set(fixed)
     for cell in cells:
         for name, mentioned in cell.numbers.items():
             if bound[name] == 1 and mentioned <= fixed:
@@ -361,7 +372,8 @@ def needed(cells: list[Cell], wanted: set[str]) -> list[Cell]:
     """
     own = {name for cell in cells for name in cell.defines}
     fixed = {name for cell in cells for name in cell.fixed} | GIVEN
-    fixed |= (set(dir(builtins)) - own) | numbers_of(cells)
+    fixed |= set(dir(builtins)) - own
+    fixed |= numbers_of(cells, fixed)
     inside = {name: e for cell in cells for name, e in cell.inside.items()}
     changed = {cell.number: changes(cell, inside, fixed) for cell in cells}
     names_, chosen = {*wanted, ANYTHING}, set()
