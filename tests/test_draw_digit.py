@@ -274,14 +274,11 @@ def test_every_failure_is_told_with_its_figures():
     found = record()["cases"]
     told = {case["title"]: case["words"] for case in DrawDigit().cases}
     assert len(told) == 8
-    moved = {one["pixels"]: one["right"] for one in found["moved_right"]}
-    assert moved[0] == found["right"] > 970 > 700 > moved[6] > moved[8]
-    for figure in (found["right"], moved[6], moved[8]):
-        assert str(figure) in told["Moved"]
-    for title in ("thick", "tilted", "inverted"):
-        assert str(found[title]) in told[title.capitalize()]
-        assert found[title] < 600
-    assert 90 <= found["inverted"] <= 120  # "as many as by chance"
+    for name, right in found["harmed"].items():
+        assert f" {right} " in told[name.split()[0].capitalize()]
+        assert right < 650 < 970 < found["right"]
+    assert f" {found['right']} " in told["Moved"]
+    assert 90 <= found["harmed"]["inverted"] <= 120  # as many as by chance
     by_title = {case["title"]: case for case in found["cases"]}
     letter, cross = by_title["A letter"], by_title["An X"]
     assert letter["answer"] == 5 and letter["distance"] < found["median"]
