@@ -100,12 +100,16 @@ def site_server(built_site: Path) -> Iterator[str]:
 
 @pytest.fixture
 def show(browser, tmp_path):
-    """Open a page that holds one widget, as the site does."""
+    """Open a page that holds one widget, as the site does.
+
+    ``place`` is the end of its address; ``twin`` stands in the page where the
+    widget's own picture would.
+    """
     from website.extensions.scripts import as_classic, module_of
 
     contexts = []
 
-    def opened(widget, **options):
+    def opened(widget, place="", twin=None, **options):
         name = type(widget).__module__.rpartition(".")[2]
         widgets = ROOT / "cnnbook" / "widgets"
         host = (ROOT / "website" / "assets" / "host.js").read_text("utf-8")
@@ -117,14 +121,14 @@ def show(browser, tmp_path):
             '<meta name="viewport" content="width=device-width">'
             f"<title>{name}</title><style>{widget._css}</style>"
             f"<script>{script}</script><main><h1>{name}</h1>"
-            f"{widget.to_html()}</main></html>",
+            f"{twin or widget.to_html()}</main></html>",
             encoding="utf-8",
         )
         contexts.append(browser.new_context(**options))
         page = contexts[-1].new_page()
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(file.as_uri())
+        page.goto(f"{file.as_uri()}{place}")
         if options.get("java_script_enabled", True):
             page.locator("[data-live]").wait_for()
         assert not errors

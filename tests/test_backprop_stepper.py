@@ -6,7 +6,6 @@ import json
 import random
 import re
 from itertools import product
-from pathlib import Path
 
 import pytest
 import torch
@@ -250,38 +249,6 @@ def test_it_refuses_what_it_cannot_draw(settings: dict, sentence: str) -> None:
 
 
 # ---- By hand, in a browser ----
-
-
-@pytest.fixture
-def show(page, tmp_path: Path):
-    """Put a stepper on a page of its own, as the site does, and open it."""
-
-    def opened(widget: BackpropStepper):
-        host = (ROOT / "website" / "assets" / "host.js").read_text("utf-8")
-        folder = WIDGETS / "backprop_stepper"
-        module = (folder / "widget.mjs").read_text("utf-8")
-        module = module.replace("export default ", "return ")
-        script = (WIDGETS / "base.mjs").read_text("utf-8") + host
-        script += (
-            f"\ncnnWidgets.backprop_stepper = (() => {{\n{module}\n}})();"
-        )
-        styles = [WIDGETS / "base.css", folder / "widget.css"]
-        style = "".join(sheet.read_text("utf-8") for sheet in styles)
-        file = tmp_path / "page.html"
-        file.write_text(
-            '<!doctype html><html lang="en"><meta charset="utf-8">'
-            f"<title>Stepper</title><style>{style}</style><script>{script}"
-            f"</script><main>{widget.to_html()}</main></html>",
-            encoding="utf-8",
-        )
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(file.as_uri())
-        page.locator("[data-live]").wait_for()
-        assert not errors
-        return page
-
-    return opened
 
 
 def titles(page) -> list[str]:

@@ -268,43 +268,6 @@ def test_what_was_not_recorded_gets_a_sentence(settings, sentence) -> None:
 # ---- By hand, in a browser ----
 
 
-@pytest.fixture
-def show(browser, tmp_path):
-    """Put the explorer on a page of its own, as the site does."""
-    from website.extensions.scripts import as_classic
-
-    contexts = []
-
-    def opened(widget: DepthExplorer | None = None, **options):
-        widget = widget or DepthExplorer()
-        module = (FOLDER / "depth_explorer" / "widget.mjs").read_text("utf-8")
-        host = (ROOT / "website" / "assets" / "host.js").read_text("utf-8")
-        script = (FOLDER / "base.mjs").read_text("utf-8") + host
-        script += as_classic("depth_explorer", module)
-        file = tmp_path / "page.html"
-        file.write_text(
-            '<!doctype html><html lang="en"><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width">'
-            f"<title>Depth</title><style>{widget._css}</style>"
-            f"<script>{script}</script><main><h1>Depth</h1>"
-            f"{widget.to_html()}</main></html>",
-            encoding="utf-8",
-        )
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        problems: list[str] = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(file.as_uri())
-        if options.get("java_script_enabled", True):
-            page.locator("[data-live]").wait_for()
-        assert not problems
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-
-
 def said(*chosen) -> str:
     return dp.sentence(DepthExplorer().data, *chosen)
 
@@ -333,7 +296,7 @@ def test_the_script_draws_what_stood_there(show, chosen) -> None:
 
 
 def test_by_mouse(show) -> None:
-    page = show()
+    page = show(DepthExplorer())
     words = page.locator("figcaption")
     page.get_by_label("Kind").select_option("residual")
     assert words.text_content() == said("residual", 56, 0)
@@ -345,7 +308,7 @@ def test_by_mouse(show) -> None:
 
 
 def test_by_keyboard(show) -> None:
-    page = show()
+    page = show(DepthExplorer())
     words = page.locator("figcaption")
     depth = page.get_by_label("Depth")
     depth.press("ArrowLeft")
@@ -365,13 +328,17 @@ def test_by_keyboard(show) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 375])
 def test_it_fits_and_axe_is_silent(show, width, scheme) -> None:
-    page = show(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = show(
+        DepthExplorer(),
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+    )
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= width
     assert Axe().run(page)["violations"] == []
 
 
 def test_it_stands_without_scripts(show) -> None:
-    page = show(java_script_enabled=False)
+    page = show(DepthExplorer(), java_script_enabled=False)
     assert page.locator("figure path").count() == 7
     assert page.locator("figcaption").text_content() == said("plain", 56, 0)

@@ -227,41 +227,18 @@ def test_wrong_arguments_get_a_sentence(traits: dict, sentence: str) -> None:
 # ---- By hand, in a browser ----
 
 
-@pytest.fixture
-def show(page, tmp_path: Path):
-    """Put a ledger on a page of its own, as the site does, and open it."""
+def with_kernel(widget: Ledger) -> str:
+    """The widget's place where its table comes as a trait."""
+    state = {**widget.state(), "_table": widget._table}
+    return (
+        '<div class="cnn-widget" data-widget="ledger" data-state=\''
+        + json.dumps(state).replace("'", "&#39;")
+        + "'></div>"
+    )
 
-    def opened(widget: Ledger, place: str = "", kernel: bool = False):
-        host = (ROOT / "website" / "assets" / "host.js").read_text("utf-8")
-        module = (WIDGETS / "ledger" / "widget.mjs").read_text("utf-8")
-        module = module.replace("export default ", "return ")
-        script = (WIDGETS / "base.mjs").read_text("utf-8") + host
-        script += f"\ncnnWidgets.ledger = (() => {{\n{module}\n}})();"
-        styles = [WIDGETS / "base.css", WIDGETS / "ledger" / "widget.css"]
-        style = "".join(sheet.read_text("utf-8") for sheet in styles)
-        twin = widget.to_html()
-        if kernel:  # there, the table comes as a trait and not in the page
-            state = {**widget.state(), "_table": widget._table}
-            state = json.dumps(state).replace("'", "&#39;")
-            twin = (
-                '<div class="cnn-widget" data-widget="ledger" '
-                f"data-state='{state}'></div>"
-            )
-        file = tmp_path / "page.html"
-        file.write_text(
-            '<!doctype html><html lang="en"><meta charset="utf-8">'
-            f"<title>Ledger</title><style>{style}</style><script>{script}"
-            f"</script><main>{twin}</main></html>",
-            encoding="utf-8",
-        )
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{file.as_uri()}{place}")
-        page.locator("[data-live]").wait_for()
-        assert not errors
-        return page
 
-    return opened
+def opened(show, widget: Ledger, kernel: bool, place: str = ""):
+    return show(widget, place, with_kernel(widget) if kernel else None)
 
 
 def shown(page) -> list[str]:
@@ -276,7 +253,7 @@ ALL = ["weights", "memory", "size", "rate"]
 
 @pytest.mark.parametrize("kernel", [False, True])
 def test_filters_choose(show, kernel: bool) -> None:
-    page = show(Ledger(registry()), kernel=kernel)
+    page = opened(show, Ledger(registry()), kernel)
     assert shown(page) == ALL
     page.get_by_label("Network").select_option("alexnet")
     assert shown(page) == ["weights", "size"]
@@ -346,7 +323,7 @@ def test_the_count_is_said_aloud(show) -> None:
 @pytest.mark.parametrize("kernel", [False, True])
 def test_a_page_opened_at_a_claim_shows_it(show, kernel: bool) -> None:
     widget = Ledger(registry(), network="alexnet")
-    page = show(widget, "#claim-rate", kernel)
+    page = opened(show, widget, kernel, "#claim-rate")
     page.locator("#claim-rate.lg-here").wait_for()
     assert shown(page) == ALL
     assert page.evaluate("document.activeElement.id") == "claim-rate"
