@@ -3,9 +3,10 @@
     python benchmarks/website.py            # prints the table
     python benchmarks/website.py --check    # and fails over a budget
 
-Every chapter of the built site is opened with a cold cache at 1.6 Mbit/s,
-150 ms a round trip and a processor four times slower, three times over; the
-medians stand beside those of a default Jupyter Book build of the same files.
+The front page and every chapter of the built site are opened with a cold
+cache at 1.6 Mbit/s, 150 ms a round trip and a processor four times slower,
+three times over; the medians stand beside those of a default Jupyter Book
+build of the same files.
 Only this machine is reached: whatever a page asks of another host fails at
 once, and is counted as refused. A default build fetches MathJax so, hence
 its formulas stay source here.
@@ -257,7 +258,10 @@ def chapters(site: Path) -> list[str]:
     """Return the pages to measure: those with formulas or widgets."""
     names = [
         path.relative_to(site).as_posix()
-        for path in sorted((site / "chapters").glob("*.html"))
+        for path in [
+            site / "intro.html",
+            *sorted((site / "chapters").glob("*.html")),
+        ]
     ]
     return [name for name in names if any(holds(site / name))]
 
@@ -269,7 +273,7 @@ def holds(page: Path) -> tuple[int, int]:
 
 
 def measure(site: Path, runs: int) -> list[Page]:
-    """Visit each chapter of our build and of the stock one."""
+    """Visit each page of our build and of the stock one."""
     from playwright.sync_api import sync_playwright
 
     sys.path.insert(0, str(ROOT))
