@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from playwright.sync_api import expect
 from py_mini_racer import MiniRacer
 from test_browser import accessibility, overflow, visitor
 
@@ -349,6 +350,8 @@ def test_a_wrong_argument_gets_a_sentence():
     for unit in ("c3.16.0.0", "c9.0.0.0", "c3.1", "c3.1.0.-1", "s4.0.5.0"):
         with pytest.raises(ValueError, match=f"no unit '{unit}'; name a lay"):
             paper.unit = unit
+    with pytest.raises(ValueError, match="A drawing has picture, strokes, "):
+        paper.drawing = {"strokes": [[6, 64, 20, 64, 108]]}
 
 
 def test_own_drawings_reach_a_network():
@@ -567,9 +570,7 @@ def test_by_mouse(page):
     assert page.locator(".dd-paper polyline").count() == 0
     stroke(page, (0.5, 0.2), (0.5, 0.8))
     assert words(page).startswith("It reads a 1, at distance")
-    page.wait_for_timeout(700)
-    live = page.locator(".cnn-live").text_content()
-    assert live == words(page)
+    expect(page.locator(".cnn-live")).to_have_text(words(page))
     page.go(page.file)  # nothing is kept
     assert words(page).startswith("It reads a 3")
 
@@ -602,9 +603,8 @@ def test_by_keyboard(page):
     keys.press("Space")
     assert page.locator(".dd-paper polyline").count() == 1
     keys.press("ArrowLeft")
-    page.wait_for_timeout(600)
     live = page.locator(".cnn-live")
-    assert live.text_content().startswith("Pen at 47 across")
+    expect(live).to_contain_text("Pen at 47 across")
     keys.press("Control+z")
     assert page.locator(".dd-paper polyline").count() == 0
     for _ in range(9):
@@ -633,8 +633,7 @@ def test_by_keyboard(page):
         keys.press(key)
         assert title.inner_text() == expected, key
         assert page.locator(".dd-maps[tabindex='0']").count() == 1
-    page.wait_for_timeout(600)
-    assert live.text_content().startswith("Distance to the 2: ")
+    expect(live).to_contain_text("Distance to the 2: ")
 
 
 def test_a_map_of_c3_is_looked_into(page):

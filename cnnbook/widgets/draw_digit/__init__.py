@@ -260,6 +260,17 @@ class DrawDigit(BookWidget):
             )
         return proposal["value"]
 
+    @traitlets.validate("drawing")
+    def _complete(self, proposal: dict) -> dict:
+        drawing = proposal["value"]
+        if set(drawing) != set(EMPTY):
+            raise ValueError(
+                f"A drawing has {', '.join(EMPTY)}, not "
+                f"{', '.join(map(str, drawing)) or 'nothing'}; begin with "
+                "the one that is there: paper.drawing | {'strokes': [...]}."
+            )
+        return drawing
+
     def field(self) -> Tensor:
         """What lies on the paper as a network reads it: (1, 1, 32, 32)."""
         import torch

@@ -375,7 +375,7 @@ function ddSentence(distances, limit) {
 
 function ddNumber(value, digits = 2) {
   const text = value.toFixed(digits);
-  return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "\u2212");
+  return text.replace("-", Number(text) === 0 ? "" : "\u2212");
 }
 
 // Numbers as a sum: 0.12 + 0.30 \u2212 0.07.
@@ -411,7 +411,8 @@ function ddLines(layer, inputs, map, answer) {
   const parts = inputs.map((input) => input.sum);
   const total = parts.reduce((sum, part) => sum + part, 0);
   if (layer.kind === "rbf") {
-    return [`Σ (f \u2212 p)² over ${parts.length} units = ${ddNumber(answer)}`];
+    const count = parts.length;
+    return [`Σ (f \u2212 p)² over ${count} units = ${ddNumber(answer)}`];
   }
   const bias = layer.bias[map];
   const lines = [];

@@ -510,7 +510,7 @@ function render({ model, el }) {
       ddPixels(picture),
       {
         "aria-label": `Test digit ${digit}, ${ddDigit(label)}` +
-          (label === read ? "" : `, read as ${ddDigit(read)}`),
+          (label === read ? "" : `: it reads ${read}`),
         onclick: () => load({ picture }),
       },
       label === read ? null : html("span", {}, `reads ${read}`),
@@ -680,7 +680,8 @@ function render({ model, el }) {
         ...parts.map(({ root }) => root),
         html("p", { class: "dd-legend" },
           html("i", { class: "dd-less" }), "below 0", html("i"), "0",
-          html("i", { class: "dd-more" }), "above 0; full colour at ±1.7159. " +
+          html("i", { class: "dd-more" }),
+          "above 0; full colour at ±1.7159. " +
           "F6 and its bitmaps: ink +1, paper −1.")),
     ),
   ));
