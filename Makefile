@@ -19,7 +19,7 @@ export CNNBOOK_QUIET := 1
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help book html slides zip colab test run run-all labs lock clean
+.PHONY: help book html slides pdf zip colab test run run-all labs lock clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ html: $(SITE)  ## build the site into _build/html
 
 slides: html  ## say where the chapters' decks are, built with the site
 	@echo "The decks: _build/html/slides/index.html"
+
+pdf: html $(ALL)  ## print the book into dist/lenet-to-resnet.pdf
+	$(BIN)/python -m website.pdf
 
 zip: $(SITE)  ## pack the site as an offline edition into dist/
 	$(BIN)/python -m website.build --zip

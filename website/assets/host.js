@@ -47,9 +47,21 @@ const cnnWidgets = {};
     return model;
   };
 
+  // On paper a widget is its picture again, in the state of the page.
+  const pictures = new Map();
+  addEventListener("beforeprint", () => {
+    for (const [place, picture] of pictures) place.append(picture);
+  });
+  addEventListener("afterprint", () => {
+    for (const picture of pictures.values()) picture.remove();
+  });
+
   const mount = async (place) => {
     const name = place.dataset.widget;
     const picture = [...place.childNodes];
+    const still = document.createElement("div");
+    still.className = "cnn-still";
+    still.append(...picture.map((node) => node.cloneNode(true)));
     const stage = document.createElement("div");
     stage.className = "cnn-stage";
     place.replaceChildren(stage);
@@ -57,6 +69,7 @@ const cnnWidgets = {};
       const model = modelOf(JSON.parse(place.dataset.state));
       await cnnWidgets[name].render({ model, el: stage, picture });
       place.dataset.live = "true";
+      pictures.set(place, still);
     } catch (error) {
       place.replaceChildren(...picture);
       console.error(`The widget ${name} shows its picture only:`, error);
