@@ -6,7 +6,7 @@ const wbTall = 130; // the side of the largest maps, in pixels
 const wbSlant = 22; // how far a box's far side is off, at most
 const wbStep = 9; // the least gap between blocks
 const wbRowsMost = 6;
-const wbMost = 1200; // so many blocks are drawn
+const wbMost = 600; // so many blocks are drawn
 
 // Rows as a tree: a row, or a fork { lanes, row } with its join.
 function wbTree(rows) {

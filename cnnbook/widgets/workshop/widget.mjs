@@ -8,6 +8,7 @@ const wbUnits = {
 };
 const wbThin = "\u202f";
 const wbQuick = 60; // so many rows of the table are written at once
+const wbListed = 500; // so many rows, and lines beside the text, are shown
 
 // ---- What is shown of a network ----
 
@@ -277,10 +278,11 @@ function wbEditor({ onText, onLine, onHover, described }) {
   results.addEventListener("pointermove", hover);
   results.addEventListener("pointerleave", () => onHover(-1));
 
-  const draw = (lines, unit) => {
+  const draw = (all, unit) => {
+    const lines = all.slice(0, wbListed);
     const most = Math.max(1, ...lines.map((line) => line[unit]));
     const total = lines.reduce((sum, line) => sum + line[unit], 0);
-    wbSet(field, "style", `--wb-lines:${lines.length}`);
+    wbSet(field, "style", `--wb-lines:${all.length}`);
     wbPool(under, lines, wbMakeUnder, wbWriteUnder);
     wbPool(results, lines, wbMakeResult, (node, line, place) =>
       wbWriteResult(node, line, place, { unit, most, total }),
@@ -480,6 +482,7 @@ function wbChallenges(challenges, { begin }) {
 function wbTable({ over, pick }) {
   const heads = ["Layer", "Gives", ...Object.values(wbUnits), "Sees"];
   const body = html("tbody");
+  const more = html("p", { hidden: true });
   const table = html(
     "table",
     { class: "wb-table" },
@@ -505,6 +508,7 @@ function wbTable({ over, pick }) {
       "aria-label": "Every layer",
     },
     table,
+    more,
   );
   let rows = [];
   const rowAt = (event) => {
@@ -515,9 +519,12 @@ function wbTable({ over, pick }) {
   root.addEventListener("pointerleave", () => over(null));
   root.addEventListener("click", (event) => pick(rowAt(event)));
   const draw = (network, unit) => {
-    rows = network.rows;
+    rows = network.rows.slice(0, wbListed);
     table.dataset.unit = unit;
     wbPool(body, rows, wbMakeRow, wbWriteRow);
+    const left = network.rows.length - rows.length;
+    more.hidden = !left;
+    fill(more, `And ${grouped(left)} more.`);
   };
   const light = (lit, show) => {
     for (const row of body.querySelectorAll(".wb-on")) {
@@ -571,7 +578,7 @@ function wbSlug(title) {
   return title.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
 }
 
-const wbHash = /^#?(?:from=([a-z0-9-]*)&)?(net=[^]*)$/;
+const wbHash = /^#?(?:from=([^&]*)&)?(net=[^]*)$/;
 
 // What an address says: a text, damage, or nothing of ours (null).
 function wbOpened(hash) {
