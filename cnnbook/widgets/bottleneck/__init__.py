@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import traitlets
 
 from cnnbook.geometry import conv_parameters
-from cnnbook.widgets.base import BookWidget
+from cnnbook.widgets import widths
+from cnnbook.widgets.widths import Width, WidthsWidget, share, two
 
 KINDS = {"reduce": "1 × 1, window", "restore": "1 × 1, window, 1 × 1"}
 """What can stand in place of one layer, and how it is called."""
@@ -95,12 +96,6 @@ def _layer(window: int, maps_in: int, maps_out: int) -> Layer:
 # ---- In words ----
 
 
-def share(part: int, whole: int) -> str:
-    """Write a part in per cent: 10.3 %."""
-    tenths = (2000 * part + whole) // (2 * whole)
-    return f"{tenths // 10:,}.{tenths % 10} %"
-
-
 def tenths(number: float) -> str:
     """Write a number with one decimal."""
     whole = math.floor(10 * number + 0.5)
@@ -134,7 +129,7 @@ def note(settings: Settings) -> str:
 # ---- The widget ----
 
 
-class Bottleneck(BookWidget):
+class Bottleneck(WidthsWidget):
     """Set a layer and a neck; see which costs more, and where they meet.
 
     The settings are those of ``Settings``, by name: ``maps_in`` and
@@ -145,37 +140,19 @@ class Bottleneck(BookWidget):
     """
 
     _name = "bottleneck"
+    _Settings = Settings
+    _kinds = KINDS
 
-    side = traitlets.Int(28).tag(sync=True)
-    window = traitlets.Int(5).tag(sync=True)
-    maps_in = traitlets.Int(192).tag(sync=True)
-    maps_out = traitlets.Int(32).tag(sync=True)
-    neck = traitlets.Int(16).tag(sync=True)
+    side = Width(28, *RANGES["side"])
+    window = Width(5, *RANGES["window"])
+    maps_in = Width(192, *RANGES["maps_in"])
+    maps_out = Width(32, *RANGES["maps_out"])
+    neck = Width(16, *RANGES["neck"])
     kind = traitlets.Unicode("reduce").tag(sync=True)
     kinds = traitlets.Dict(KINDS, read_only=True).tag(sync=True)
     ranges = traitlets.Dict(
         {name: list(span) for name, span in RANGES.items()}, read_only=True
     ).tag(sync=True)
-
-    @traitlets.validate("kind")
-    def _known(self, proposal: dict[str, Any]) -> str:
-        if proposal["value"] not in KINDS:
-            raise ValueError(
-                f"Bottleneck has no kind {proposal['value']!r}; "
-                f"try {', '.join(map(repr, KINDS))}."
-            )
-        return proposal["value"]
-
-    @traitlets.validate(*RANGES)
-    def _in_range(self, proposal: dict[str, Any]) -> int:
-        name, value = proposal["trait"].name, proposal["value"]
-        least, most, step = RANGES[name]
-        if not least <= value <= most or (value - least) % step:
-            raise ValueError(
-                f"Bottleneck takes a {name} from {least} to {most}"
-                f"{f' in steps of {step}' * (step > 1)}, not {value}."
-            )
-        return value
 
     @property
     def break_even(self) -> float:
@@ -186,17 +163,6 @@ class Bottleneck(BookWidget):
     def largest(self) -> int:
         """The widest neck that pays."""
         return largest(self._settings)
-
-    @property
-    def _settings(self) -> Settings:
-        return Settings(*(getattr(self, name) for name in Settings._fields))
-
-    def __repr__(self) -> str:
-        settings = ", ".join(
-            f"{name}={value!r}"
-            for name, value in self._settings._asdict().items()
-        )
-        return f"Bottleneck({settings})"
 
     def _static(self) -> str:
         settings = self._settings
@@ -228,17 +194,17 @@ def curve(settings: Settings) -> dict[str, Any]:
 
     high = cost(wide)
     points = [
-        [_two(100 * i / 20), _two(100 - 100 * cost(wide * i / 20) / high)]
+        [two(100 * i / 20), two(100 - 100 * cost(wide * i / 20) / high)]
         for i in range(21)
     ]
     return {
         "points": points,
-        "even": _two(100 * even / wide),
-        "over": _two(100 - 100 * even / wide),
-        "level": _two(100 - 100 / high),
+        "even": two(100 * even / wide),
+        "over": two(100 - 100 * even / wide),
+        "level": two(100 - 100 / high),
         "here": [
-            _two(100 * settings.neck / wide),
-            _two(100 - 100 * cost(settings.neck) / high),
+            two(100 * settings.neck / wide),
+            two(100 - 100 * cost(settings.neck) / high),
         ],
     }
 
@@ -317,21 +283,5 @@ def rows(settings: Settings) -> list[list[str]]:
 
 def table(settings: Settings) -> str:
     """Write the rows as a table."""
-    first, *parts, together, shares = rows(settings)
-    head = "".join(f'<th scope="col">{name}</th>' for name in HEADS)
-
-    def line(cells: list[str]) -> str:
-        name, *counts = cells
-        cells = "".join(f"<td>{count}</td>" for count in counts)
-        return f'<tr><th scope="row">{name}</th>{cells}</tr>'
-
-    body = "".join(map(line, [first, *parts]))
-    foot = "".join(map(line, [together, shares]))
-    return (
-        f'<table class="bk-table"><thead><tr>{head}</tr>'
-        f"</thead><tbody>{body}</tbody><tfoot>{foot}</tfoot></table>"
-    )
-
-
-def _two(number: float) -> float:
-    return math.floor(100 * number + 0.5) / 100
+    lines = [widths.line(name, counts) for name, *counts in rows(settings)]
+    return widths.table("bk-table", HEADS, lines[:-2], lines[-2:])

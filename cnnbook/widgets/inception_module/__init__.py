@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import traitlets
 
 from cnnbook.geometry import conv_parameters
 from cnnbook.nets.googlenet import TABLE
-from cnnbook.widgets.base import BookWidget
+from cnnbook.widgets import widths
+from cnnbook.widgets.widths import Width, WidthsWidget, share, two
 
 KINDS = {"reduced": "reduced", "naive": "naive"}
 """With the 1 × 1 layers that reduce, or without."""
@@ -29,10 +29,10 @@ RANGES = {
 
 def _modules() -> dict[str, list[int]]:
     found, maps = {}, 192
-    for name, widths in TABLE.items():
+    for name, wide in TABLE.items():
         side = {"3": 28, "4": 14, "5": 7}[name[0]]
-        found[name] = [side, maps, *widths]
-        maps = widths[0] + widths[2] + widths[4] + widths[5]
+        found[name] = [side, maps, *wide]
+        maps = wide[0] + wide[2] + wide[4] + wide[5]
     return found
 
 
@@ -108,12 +108,6 @@ def _conv(window: int, maps_in: int, maps: int) -> Step:
 
 
 # ---- In words ----
-
-
-def share(part: int, whole: int) -> str:
-    """Write a part in per cent: 42.2 %."""
-    tenths = (2000 * part + whole) // (2 * whole)
-    return f"{tenths // 10:,}.{tenths % 10} %"
 
 
 def volume(settings: Settings, maps: int) -> str:
@@ -201,16 +195,16 @@ def scheme(settings: Settings) -> dict[str, list]:
     for place, way in enumerate(ways):
         middle, above = 12.5 + 25 * place, 30
         for step, y in zip(way, ROWS[-len(way) :], strict=True):
-            band = _two(BOX * step.maps / widest)
+            band = two(BOX * step.maps / widest)
             text = volume(settings, step.maps).replace(" ", "")
             boxes.append([place, y, step.window, text, band])
             lines.append([middle, above, middle, y])
             above = y + 48
         maps = way[-1].maps
-        x, width = _two(100 * start / total), _two(100 * maps / total)
+        x, width = two(100 * start / total), two(100 * maps / total)
         start += maps
         parts.append([place, x, width, maps])
-        lines.append([middle, above, _two(x + width / 2), BAR])
+        lines.append([middle, above, two(x + width / 2), BAR])
     return {"boxes": boxes, "lines": lines, "parts": parts}
 
 
@@ -227,14 +221,10 @@ def label(settings: Settings) -> str:
     )
 
 
-def _two(number: float) -> float:
-    return math.floor(100 * number + 0.5) / 100
-
-
 # ---- The widget ----
 
 
-class InceptionModule(BookWidget):
+class InceptionModule(WidthsWidget):
     """Set the widths of a module; see its shapes flow and what they cost.
 
     The settings are those of ``Settings``, by name: the ``side`` and the
@@ -245,41 +235,23 @@ class InceptionModule(BookWidget):
     """
 
     _name = "inception_module"
+    _Settings = Settings
+    _kinds = KINDS
 
-    side = traitlets.Int(28).tag(sync=True)
-    maps_in = traitlets.Int(192).tag(sync=True)
-    n1 = traitlets.Int(64).tag(sync=True)
-    r3 = traitlets.Int(96).tag(sync=True)
-    n3 = traitlets.Int(128).tag(sync=True)
-    r5 = traitlets.Int(16).tag(sync=True)
-    n5 = traitlets.Int(32).tag(sync=True)
-    p = traitlets.Int(32).tag(sync=True)
+    side = Width(28, *RANGES["side"])
+    maps_in = Width(192, *RANGES["maps_in"])
+    n1 = Width(64, *RANGES["n1"])
+    r3 = Width(96, *RANGES["r3"])
+    n3 = Width(128, *RANGES["n3"])
+    r5 = Width(16, *RANGES["r5"])
+    n5 = Width(32, *RANGES["n5"])
+    p = Width(32, *RANGES["p"])
     kind = traitlets.Unicode("reduced").tag(sync=True)
     kinds = traitlets.Dict(KINDS, read_only=True).tag(sync=True)
     modules = traitlets.Dict(MODULES, read_only=True).tag(sync=True)
     ranges = traitlets.Dict(
         {name: list(span) for name, span in RANGES.items()}, read_only=True
     ).tag(sync=True)
-
-    @traitlets.validate("kind")
-    def _known(self, proposal: dict[str, Any]) -> str:
-        if proposal["value"] not in KINDS:
-            raise ValueError(
-                f"InceptionModule has no kind {proposal['value']!r}; "
-                f"try {', '.join(map(repr, KINDS))}."
-            )
-        return proposal["value"]
-
-    @traitlets.validate(*RANGES)
-    def _in_range(self, proposal: dict[str, Any]) -> int:
-        name, value = proposal["trait"].name, proposal["value"]
-        least, most, step = RANGES[name]
-        if not least <= value <= most or (value - least) % step:
-            raise ValueError(
-                f"InceptionModule takes {name} from {least} to {most} in "
-                f"steps of {step}, not {value}."
-            )
-        return value
 
     @property
     def weights(self) -> int:
@@ -290,17 +262,6 @@ class InceptionModule(BookWidget):
     def maps_out(self) -> int:
         """The maps that it puts out."""
         return maps_out(self._settings)
-
-    @property
-    def _settings(self) -> Settings:
-        return Settings(*(getattr(self, name) for name in Settings._fields))
-
-    def __repr__(self) -> str:
-        settings = ", ".join(
-            f"{name}={value!r}"
-            for name, value in self._settings._asdict().items()
-        )
-        return f"InceptionModule({settings})"
 
     def _static(self) -> str:
         settings = self._settings
@@ -338,7 +299,7 @@ def picture(settings: Settings) -> str:
         f'width="{width:g}%" height="32" fill="currentColor" '
         'fill-opacity="0.2" stroke="currentColor"/>'
         + (
-            f'<text x="{_two(x + width / 2):g}%" y="{BAR + 20}" '
+            f'<text x="{two(x + width / 2):g}%" y="{BAR + 20}" '
             'font-size="12" text-anchor="middle" fill="currentColor">'
             f"{maps}</text>"
         )
@@ -365,14 +326,8 @@ def picture(settings: Settings) -> str:
 
 def table(settings: Settings) -> str:
     """Write the rows as a table."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in HEADS)
-    lines = []
-    for place, (name, *counts) in enumerate(rows(settings)):
-        colour = f' class="inc-{place}"' * (place < 4)
-        cells = "".join(f"<td>{count}</td>" for count in counts)
-        lines.append(f'<tr{colour}><th scope="row">{name}</th>{cells}</tr>')
-    return (
-        f'<table class="inc-table"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(lines[:4])}</tbody>"
-        f"<tfoot>{''.join(lines[4:])}</tfoot></table>"
-    )
+    lines = [
+        widths.line(name, counts, f' class="inc-{place}"' * (place < 4))
+        for place, (name, *counts) in enumerate(rows(settings))
+    ]
+    return widths.table("inc-table", HEADS, lines[:4], lines[4:])
