@@ -20,6 +20,7 @@ from cnnbook.widgets import Workshop
 from cnnbook.widgets import workshop as ws
 
 FOLDER = ROOT / "cnnbook" / "widgets"
+BOOK = {title: text.rstrip() for title, text in workshop.BOOK.items()}
 SOLVED = {
     "Half of VGG-16": """
         input 3x224x224
@@ -244,9 +245,9 @@ def test_a_small_one_is_light() -> None:
 def test_a_text_of_ones_own() -> None:
     widget = Workshop("input 3x8x8\r\n4 3x3")
     assert (widget.start, widget.text) == ("", "input 3x8x8\n4 3x3")
-    widget.text = workshop.BOOK["AlexNet"]
+    widget.text = BOOK["AlexNet"]
     assert widget.network.totals.parameters > 6e7
-    assert Workshop(workshop.BOOK[ws.VGG]).start == ws.VGG
+    assert Workshop(BOOK[ws.VGG]).start == ws.VGG
 
 
 @pytest.mark.parametrize(
@@ -333,7 +334,7 @@ def test_an_afternoon_at_the_workshop(show) -> None:
         permissions=["clipboard-read", "clipboard-write"],
         viewport={"width": 1280, "height": 900},
     )
-    vgg = workshop.BOOK[ws.VGG]
+    vgg = BOOK[ws.VGG]
     parameters = workshop.parse(vgg).totals.parameters
     page.get_by_label("Start from").select_option(ws.VGG)
     assert total(page, "Parameters") == f"{parameters:,}"
@@ -382,7 +383,7 @@ def test_an_afternoon_at_the_workshop(show) -> None:
     page.locator("[data-live]").wait_for()
     assert written(page) == edited
     page.go_back()
-    expect(page.locator(".wb-field")).to_have_value(workshop.BOOK["AlexNet"])
+    expect(page.locator(".wb-field")).to_have_value(BOOK["AlexNet"])
     page.go_forward()
     expect(page.locator(".wb-field")).to_have_value(edited)
     page.evaluate("location.hash = 'the-notation'")
@@ -407,7 +408,7 @@ def test_lines_rows_and_blocks_are_joined(show) -> None:
     lines = page.locator(".wb-under > div")
     rows = page.locator(".wb-table tbody tr")
     blocks = page.locator(".wb-block")
-    network = workshop.parse(workshop.BOOK["AlexNet"])
+    network = workshop.parse(BOOK["AlexNet"])
     conv2 = next(row for row in network.rows if row.name == "conv2")
     type_at(page, conv2.line, "")
     assert lines.evaluate_all(lit) == [conv2.line - 1]
@@ -571,7 +572,7 @@ def test_a_phone_shows_the_text_first(show) -> None:
         for part in (".wb-field", ".wb-totals", ".wb-results", ".wb-diagram")
     ]
     assert tops == sorted(tops)
-    for text in (workshop.BOOK["GoogLeNet"], "x" * 300 + "\n64 3x3"):
+    for text in (BOOK["GoogLeNet"], "x" * 300 + "\n64 3x3"):
         page.locator(".wb-field").fill(text)
         assert page.evaluate("document.documentElement.scrollWidth") <= 375
     page.get_by_role("button", name="Parameters").tap()
@@ -624,6 +625,6 @@ def test_tab_reaches_everything_and_leaves(show) -> None:
 def test_without_a_script(show) -> None:
     page = show(Workshop(address="#"), java_script_enabled=False)
     assert page.locator(".wb-still").bounding_box()["width"] > 300
-    parameters = workshop.parse(workshop.BOOK["AlexNet"]).totals.parameters
+    parameters = workshop.parse(BOOK["AlexNet"]).totals.parameters
     assert f"{parameters:,}" in page.locator("figcaption").inner_text()
     assert page.locator("textarea").count() == 0

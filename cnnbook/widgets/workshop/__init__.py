@@ -172,25 +172,25 @@ class Workshop(BookWidget):
     def __init__(self, text: str | None = None, **kwargs: Any) -> None:
         tasks = {task.title: task for task in challenges()}
         task = tasks.get(kwargs.get("challenge", ""))
-        titles = {net: title for title, net in workshop.BOOK.items()}
+        book = {name: net.rstrip() for name, net in workshop.BOOK.items()}
+        titles = {net: name for name, net in book.items()}
         first = task.start if task else FIRST
-        start = kwargs.get("start") or titles.get(
-            text, "" if text is not None else first
-        )
-        if start and start not in workshop.BOOK:
+        own = first if text is None else titles.get(text.rstrip(), "")
+        start = kwargs.get("start") or own
+        if start and start not in book:
             raise ValueError(
                 f"The workshop has no network {start!r} to start from; "
-                f"try {', '.join(map(repr, workshop.BOOK))}."
+                f"try {', '.join(map(repr, book))}."
             )
         if text is None:
-            text = workshop.BOOK[start]
+            text = book[start]
         super().__init__(text=text, **kwargs | {"start": start})
         small = self.small
         self.set_trait(
             "examples",
             [
                 [title, net, _about(title)]
-                for title, net in workshop.BOOK.items()
+                for title, net in book.items()
                 if not small or title == start
             ],
         )

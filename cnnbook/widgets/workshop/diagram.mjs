@@ -96,7 +96,7 @@ function wbStack(join, lanes) {
 // What does not fit into one row of the picture goes on in the next.
 function wbRows(tree, room) {
   const natural = (room - tree.wide) / (tree.gaps || 1);
-  if (natural >= wbStep) {
+  if (natural >= wbStep / 2) {
     return { rows: [tree], step: Math.min(32, natural), tight: 1 };
   }
   const total = tree.wide + tree.gaps * wbStep;
