@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import html
+import io
 import json
 import random
 import re
 import string
 from dataclasses import asdict
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
@@ -15,7 +19,8 @@ from py_mini_racer import MiniRacer
 
 from cnnbook import quiz
 from cnnbook.claims import figure
-from cnnbook.quiz import arithmetic, reading
+from cnnbook.quiz import arithmetic, papers, reading
+from cnnbook.quiz.__main__ import main as command
 from cnnbook.widgets import Question, Review
 from cnnbook.widgets.question import covered, packed
 from website.extensions.scripts import module_of
@@ -533,3 +538,138 @@ def test_two_decks_become_one(script) -> None:
     assert merged["slips"] == {"bias": 2, "mac": 1}
     again = script("qzDeck", json.dumps(merged))["gives"]
     assert again == merged
+
+
+# ---- For a class ----
+
+SECRET = b"a secret"
+CLASS = ["s01", "Zoë Ångström", "=cmd|' /C calc'!A0", "<img src=x>"]
+
+
+@pytest.fixture(scope="module")
+def made() -> list[papers.Sheet]:
+    """Ten questions for each student of a class."""
+    return papers.sheets(SECRET, CLASS, papers.kinds(SECRET, 10))
+
+
+def test_a_secret_always_makes_the_same(made) -> None:
+    again = papers.sheets(SECRET, CLASS[:1], papers.kinds(SECRET, 10))
+    assert again == made[:1]
+    assert len({sheet.questions for sheet in made}) == len(CLASS)
+    other = papers.sheets(b"another", CLASS[:1], papers.kinds(SECRET, 10))
+    assert other != again
+    assert {q.id for q in made[0].questions} == {
+        q.id for q in made[1].questions
+    }
+
+
+def test_every_sheet_is_sound(made) -> None:
+    for sheet in made:
+        for question in sheet.questions:
+            assert unsound(question) == []
+
+
+def test_a_sheet_shows_questions_and_no_answer(made) -> None:
+    text = papers.page(made[3])
+    assert "&lt;img src=x&gt;" in text
+    assert "<img" not in text
+    for question in made[3].questions:
+        assert html.escape(question.text) in text
+        assert html.escape(question.line) not in text
+
+
+def test_the_keys_are_right_and_no_formula(made) -> None:
+    rows = [*csv.DictReader(io.StringIO(papers.keys(made)))]
+    assert len(rows) == 10 * len(CLASS)
+    questions = [q for sheet in made for q in sheet.questions]
+    for row, question in zip(rows, questions, strict=True):
+        form = "shape" if "x" in row["answer"] else "number"
+        assert question.form == form
+        assert question.judge(row["answer"]).right
+        assert not row["student"].startswith(papers.FORMULA)
+
+
+def test_the_bank_is_what_moodle_imports(made) -> None:
+    root = ElementTree.fromstring(papers.moodle(made))
+    assert root.tag == "quiz"
+    types = [node.get("type") for node in root]
+    assert types.count("category") == 10
+    assert set(types) <= {"category", "numerical", "shortanswer"}
+    asked = [node for node in root if node.get("type") != "category"]
+    assert len(asked) == 10 * len(CLASS)
+    names = [node.findtext("name/text") for node in asked]
+    assert len(set(names)) == len(names)
+    for node in asked:
+        assert node.findtext("questiontext/text").startswith("<p>")
+        answers = node.findall("answer")
+        right = [a for a in answers if a.get("fraction") == "100"]
+        wrong = [a for a in answers if a.get("fraction") == "0"]
+        assert len(right) + len(wrong) == len(answers) >= 3
+        assert all(len(a.findtext("feedback/text")) > 12 for a in wrong)
+        if node.get("type") == "shortanswer":
+            assert not any("*" in a.findtext("text") for a in answers)
+            continue
+        (one,) = right
+        value = float(one.findtext("text"))
+        off = float(one.findtext("tolerance"))
+        for answer in wrong:
+            away = abs(float(answer.findtext("text")) - value)
+            assert away > off + float(answer.findtext("tolerance"))
+    ours = [s.questions[0] for s in made]
+    for node, question in zip(asked, ours, strict=False):
+        assert question.judge(node.findtext("answer/text")).right
+
+
+def test_shapes_are_short_answers() -> None:
+    shape = quiz.draw("conv-shape", random.Random(4))
+    text = papers.moodle([papers.Sheet("s01", (shape,))])
+    root = ElementTree.fromstring(text)
+    node = root.find("question[@type='shortanswer']")
+    given = [a.findtext("text") for a in node if a.get("fraction") == "100"]
+    assert len(given) == 5
+    assert all(shape.judge(one).right for one in given)
+
+
+@pytest.mark.parametrize(
+    ("roster", "says"),
+    [
+        ("name\nada\n", "needs a column `student`"),
+        ("student\n", "needs a column `student`"),
+        ("student,id\n,5\n", "a line without a student"),
+        ("student\na/b\na_b\n", "two students whose sheets"),
+        ("student\nA\na\n", "two students whose sheets"),
+    ],
+)
+def test_a_roster_with_a_fault_is_told(roster: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        papers.students_of(roster)
+
+
+def test_a_sheet_stays_in_its_folder() -> None:
+    names = ["../../etc/passwd", "a\\b", "", "...", "C:\\x", "s01", "Å b"]
+    for name in names:
+        assert re.fullmatch(r"\w[\w-]*[\w.-]*\.html", papers.file_of(name))
+
+
+def test_the_command(tmp_path, capsys) -> None:
+    (tmp_path / "roster.csv").write_text("student,id\ns01,1\ns02,2\n")
+    given = [
+        *("--roster", str(tmp_path / "roster.csv")),
+        *("--secret-file", str(tmp_path / "secret")),
+        *("--questions", "3", "--chapters", "alexnet", "resnet"),
+    ]
+    assert command([*given, "--out", str(tmp_path / "one")]) == 0
+    assert "3 questions for 2 students" in capsys.readouterr().out
+    assert command([*given, "--out", str(tmp_path / "two")]) == 0
+    assert (tmp_path / "secret").stat().st_mode & 0o077 == 0
+    for path in (tmp_path / "one").rglob("*.*"):
+        twin = tmp_path / "two" / path.relative_to(tmp_path / "one")
+        assert path.read_bytes() == twin.read_bytes()
+    for more, says in [
+        (["--questions", "999"], "999 questions cannot be asked"),
+        (["--chapters", "lenot"], "There is no chapter 'lenot'"),
+        (["--chapters", "lenet"], "asked with fresh numbers"),
+        (["--roster", str(tmp_path / "none")], "A file cannot be read"),
+    ]:
+        assert command([*given, *more, "--out", str(tmp_path / "no")]) == 1
+        assert says in capsys.readouterr().err

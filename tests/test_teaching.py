@@ -26,6 +26,7 @@ from conftest import ROOT
 from distributed.cli import dask_scheduler, dask_worker
 from test_exercises import gallery_faults
 
+from cnnbook.quiz import __main__ as questions
 from labgrade import __main__ as labgrade
 from labgrade import box as boxes
 from labgrade import bundle as bundles
@@ -131,6 +132,8 @@ def ready(name: str, folder: Path) -> Path:
     if name == "grading":
         return clone(folder, "vgg")
     made = clone(folder)
+    if name == "teaching":
+        return made
     blocks = named(page("new_lab"))
     (made / "labs" / "halve").mkdir()
     for file in ("solution.py", "probes.py"):
@@ -138,7 +141,7 @@ def ready(name: str, folder: Path) -> Path:
     return made
 
 
-PAGES = ("grading", "new_lab")
+PAGES = ("teaching", "grading", "new_lab")
 
 
 @pytest.fixture(scope="module")
@@ -327,6 +330,8 @@ def test_every_option_exists(capsys: pytest.CaptureFixture[str]) -> None:
     for command in COMMANDS:
         with pytest.raises(SystemExit):
             labgrade.main([command, "--help"])
+    with pytest.raises(SystemExit):
+        questions.main(["--help"])
     known = set(re.findall(r"(?<!\w)--?[a-z][a-z-]*", capsys.readouterr().out))
     named_ = set().union(*(options(page(name)) for name in ALL))
     assert {"--per-student", "--isolation", "-j"} <= named_
