@@ -253,8 +253,11 @@ def masks(draw: Random) -> Iterator[tuple]:
         ((3, 5, 2), 0.7, True),
         ((2, 9), 0.05, True),
         ((5, 4), 0.35, False),
+        ((3, 6), 0.5, True),
     ):
         chance = torch.tensor([draw.random() for _ in range(_size(shape))])
+        if p == 0.5:
+            chance[0] = p  # which is not below p
         yield numbers(draw, *shape), chance.view(shape), p, training
 
 

@@ -357,6 +357,7 @@ def cut_stacks(draw: Random) -> Iterator[tuple]:
         cuts = draw.sample(range(1, len(rows) - 1), number)
         yield rows, [0, *sorted(cuts)]
     yield stack(draw, ALONE), [0, 1, 2, 3]
+    yield stack(draw, ("conv",)), [0]  # more comes out than went in
 
 
 def peak(stack: Stack, cuts: list[int]) -> int:

@@ -272,6 +272,12 @@ def nothing(*arguments):
     """A forgotten return."""
 
 
+def up_to_p(x, chance, p, training):
+    """A number that is p itself goes, too."""
+    gone = (chance <= p) & training
+    return x.masked_fill(gone, 0) / (1 - p if training else 1)
+
+
 def torchs_groups(x, w, b, groups, padding=0):
     """Torch does it."""
     return F.conv2d(x, w, b, padding=padding, groups=groups)
@@ -363,6 +369,7 @@ WRONG = {
         (probes.divided_by_p, "At one half nobody"),
         (probes.multiplied_by_stay, "you made them smaller"),
         (probes.always, "x comes back as it is"),
+        (up_to_p, "1 of its 18 values"),
         (lambda x, chance, p, training: F.dropout(x, p, training), "not"),
     ],
     "lab-alexnet.q4": [

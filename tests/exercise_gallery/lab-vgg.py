@@ -350,6 +350,12 @@ def added(stack, cuts):
     return sum(in_a_row(stack[a : b + 1], [0]) for a, b in ends)
 
 
+def twice_what_comes_out(stack, cuts):
+    """Both gradients as large as what the layer gives."""
+    last = [4 * math.prod(shape) for _, shape in stack[-2:]]
+    return in_a_row(stack, cuts) + (len(stack) == 2) * (last[1] - last[0])
+
+
 def not_from_zero(stack, segments):
     """Without the image."""
     return probes.best(stack, segments)[1:] or [1]
@@ -443,6 +449,7 @@ WRONG = {
         (probes.nothing_waits, "until the segment is done"),
         (probes.input_twice, "is held once"),
         (added, "is not it"),
+        (twice_what_comes_out, "is not it"),
     ],
     "lab-vgg.q6": [
         (probes.one_after_another, "try them together"),
