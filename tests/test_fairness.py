@@ -33,7 +33,8 @@ LABS = sorted(path.parent for path in ROOT.glob("labs/*/solution.ipynb"))
 SECRET = b"fairness"
 EACH = 4
 """Notebooks of each lab."""
-SHORT = Limits(cell=20.0, question=4.0)
+LONG = Limits(cell=120.0, question=120.0, submission=600.0)
+SHORT = Limits(cell=10.0, question=5.0)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -249,7 +250,7 @@ def box() -> Iterator[Box]:
     """One box for all labs: to start one takes longer than to grade."""
     files = [(lab / "probes.py").read_text("utf-8") for lab in LABS]
     sources = [bundles.box_probes(text) for text in files]
-    made = Box(EVERY_LAB.format(sources=sources), limits=SHORT)
+    made = Box(EVERY_LAB.format(sources=sources), limits=LONG)
     yield made
     made.close()
 
@@ -290,8 +291,8 @@ CRASHES = {
     "takes all memory": (
         "def {0}(*given):\n    return [bytes(2**28) for _ in range(2**20)]"
     ),
-    "is a cell that ends the program": "import os\nos._exit(0)",
-    "is a cell that waits for ever": "input = __import__('time').sleep(1e9)",
+    "is a cell that ends the program": "import os\n{0} = os._exit(0)",
+    "is a cell that waits for ever": "import time\n{0} = time.sleep(1e9)",
 }
 
 
@@ -300,6 +301,7 @@ def test_a_crash_costs_its_question_alone(kind: str, box: Box) -> None:
     lab = ROOT / "labs" / "conv"
     bundle, asked = bundle_of(lab), quick(lab)
     broken = asked[list(CRASHES).index(kind) % len(asked)]
+    box.limits = SHORT if "for ever" in kind else LONG
     texts = {name: text for name, (_, text) in chosen(lab, 0).items()}
     texts[broken.name] = CRASHES[kind].format(broken.name)
     work = filled(lab, texts)
