@@ -260,7 +260,7 @@ def _captions(networks: Sequence[Network]) -> str:
 
 def _how(networks: Sequence[Network]) -> str:
     """Say how the errors were found, and where that is not known."""
-    said = ["One network, ten crops, validation images."]
+    said = ["As reported: one network, ten crops, validation images."]
     for net in networks:
         if not net.comparable:
             continue
