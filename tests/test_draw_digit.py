@@ -559,6 +559,15 @@ def stroke(page, *points: tuple[float, float]) -> None:
 def test_by_mouse(page):
     undo = page.get_by_role("button", name="Undo")
     assert undo.is_disabled() and words(page).startswith("It reads a 3")
+    stroke(page, (0.5, 0.2), (0.5, 0.8))  # takes the place of the 3
+    assert words(page).startswith("It reads a 1, at distance")
+    assert page.locator(".dd-paper polyline").count() == 1
+    undo.click()
+    undo.click()
+    assert undo.is_disabled() and words(page).startswith("It reads a 3")
+    page.locator(".dd-thumb").nth(3).click()  # but one that was chosen stays
+    stroke(page, (0.1, 0.5), (0.1, 0.9))
+    assert not words(page).startswith("It reads a 1, at distance 0.")
     page.get_by_role("button", name="Clear").click()
     assert words(page).startswith("It reads a 1, at distance 24.9")
     assert page.locator(".dd-hint").is_visible()

@@ -27,6 +27,13 @@ cnnWidgets.probe = {{ render({{ el }}) {{
   }}
 }} }};
 """
+PEN = """
+cnnWidgets.probe = {{ render({{ el }}) {{
+  el.innerHTML = "<div class=dd-paper style='height: 99px'></div><p></p>";
+  const [paper, words] = el.children, input = {{}};
+  paper.onpointermove = (event) => {{ input.value = event.clientX; {act} }};
+}} }};
+"""
 ACTS = {
     "quick": "words.textContent = input.value;",
     "at the frame": (
@@ -60,8 +67,16 @@ def test_names_what_is_wrong(
     chromium, tmp_path, monkeypatch, act, expected, widget
 ):
     monkeypatch.setenv("CHROMIUM", chromium)
-    path = tmp_path / "page.html"
-    script = HOST.read_text("utf-8") + widget.format(act=ACTS[act])
+    found = named(tmp_path / "page.html", widget.format(act=ACTS[act]))
+    if expected:
+        assert [expected in text for text in found] == [True]
+    else:
+        assert not found
+
+
+def named(path: Path, widget: str) -> list[str]:
+    """What is wrong with a widget on a page of its own."""
+    script = HOST.read_text("utf-8") + widget
     path.write_text(
         f"<!doctype html><title>Probe</title><script>{script}</script>"
         "<div class='cnn-widget' data-widget='probe' data-state='{}'></div>",
@@ -70,11 +85,15 @@ def test_names_what_is_wrong(
     # in a thread of its own: this one may hold the other tests' browser
     with ThreadPoolExecutor(1) as pool:
         figures = pool.submit(measure, [path], moves=20).result()
-    found = complaints(figures, moves=20)
-    if expected:
-        assert [expected in text for text in found] == [True]
-    else:
-        assert not found
+    return complaints(figures, moves=20)
+
+
+def test_a_pen_is_judged_as_well(chromium, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHROMIUM", chromium)
+    path = tmp_path / "page.html"
+    assert named(path, PEN.format(act=ACTS["quick"])) == []
+    [slow] = named(path, PEN.format(act=ACTS["slow"]))
+    assert "over 16 ms" in slow
 
 
 def test_p95_is_kept_by_19_of_20():

@@ -144,7 +144,9 @@ function ddTable(table) {
 
 // A sheet to draw on with mouse, finger or keys. It tells of each stretch of
 // the pen at once, and of each stroke when the pen is lifted.
-function ddSurface({ radius, say, onStretch, onStroke, onUndo, onClear }) {
+function ddSurface({
+  radius, say, onBegin, onStretch, onStroke, onUndo, onClear,
+}) {
   const canvas = html("canvas", {
     width: ddPaper, height: ddPaper, "aria-hidden": "true" });
   const lines = svg("g");
@@ -172,6 +174,7 @@ function ddSurface({ radius, say, onStretch, onStroke, onUndo, onClear }) {
   let [x, y] = [64, 28];
 
   const begin = (at) => {
+    onBegin();
     stroke = [radius(), ...at];
     lines.append(ddLine(stroke));
     hint.style.display = "none";
@@ -260,9 +263,10 @@ function ddSurface({ radius, say, onStretch, onStroke, onUndo, onClear }) {
 
   const set = (drawing, pixels, colours) => {
     shift = drawing.move;
-    const empty = !drawing.picture && drawing.strokes.length === 0;
+    const empty = !drawing.picture && !drawing.strokes.length && !stroke;
     hint.style.display = empty ? "" : "none";
-    lines.replaceChildren(...drawing.strokes.map(ddLine));
+    const strokes = [...drawing.strokes, stroke].filter(Boolean);
+    lines.replaceChildren(...strokes.map(ddLine));
     lines.setAttribute("transform",
       `translate(${4 * shift[0]} ${4 * shift[1]})`);
     const context = canvas.getContext("2d");
@@ -477,6 +481,10 @@ function render({ model, el }) {
   const paper = ddSurface({
     radius: () => Number(pen.input.value),
     say,
+    // The digit that the page begins with makes room for the first stroke.
+    onBegin: () => {
+      if (!history.length) redraw({ picture: "" });
+    },
     onStretch: (stroke) => {
       const [radius, ...points] = stroke;
       const end = points.slice(-4);
@@ -566,12 +574,13 @@ function render({ model, el }) {
     html("p", { class: "dd-head" }, "Which of these C3 sees"),
     lit.root));
 
+  // What lies on the paper, with the stroke that is being drawn.
+  const whole = () => ({
+    ...drawing(),
+    strokes: [...drawing().strokes, paper.current()].filter(Boolean),
+  });
   const react = () => {
-    const now = paper.current();
-    const { strokes } = drawing();
-    const whole = now ? { ...drawing(), strokes: [...strokes, now] }
-      : drawing();
-    place = ddRead(field, ink, whole, pixels);
+    place = ddRead(field, ink, whole(), pixels);
     ddForward(layers, field);
     input.inked(field, colours, -0.1, 1.175);
     parts.forEach(({ sheet }, level) => {
@@ -623,7 +632,7 @@ function render({ model, el }) {
   const draw = () => {
     const now = drawing();
     pixels = now.picture ? ddPixels(now.picture) : null;
-    ddInk(ink, now, pixels);
+    ddInk(ink, whole(), pixels);
     paper.set(now, pixels, colours);
     centring.checked = now.centred;
     moves.forEach((control, axis) => control.set(now.move[axis]));
