@@ -426,6 +426,8 @@ def test_only_our_files_are_there(built_site: Path) -> None:
         "search.js",
         "formulas.css",
         "design-tabs.js",
+        "slides.css",
+        "slides.js",
     }
     assert {Path(name).suffix for name in others} <= {".svg", ".png"}
     assert not (built_site / "_sources").exists()
@@ -437,7 +439,7 @@ def test_pages_load_only_what_they_use(built_site: Path) -> None:
     for path, page in html_pages(built_site).items():
         if "_static/site.css" not in page:
             continue
-        uses_formulas = formula_style.MARK in page
+        uses_formulas = 'class="katex-html"' in page
         assert ("formulas.css" in page) is uses_formulas, path
         uses_widgets = "data-widget=" in page
         assert ("widgets/host.js" in page) is uses_widgets, path
