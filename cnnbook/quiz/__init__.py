@@ -127,11 +127,13 @@ def questions(chapter: str = "") -> list[Question]:
 
 
 def ids(chapter: str = "") -> list[str]:
-    """The ids of the book's questions, or of a chapter's."""
+    """The ids of the book's questions in its order, or of a chapter's."""
+    wanted = [chapter] if chapter else [*CHAPTERS]
     return [
         entry["id"]
+        for name in wanted
         for entry in bank()["questions"]
-        if chapter in ("", entry["chapter"])
+        if entry["chapter"] == name
     ]
 
 
