@@ -99,18 +99,6 @@ PREPARE = """
     if (count % 40 === 0) tell("pointerdown");
     else tell(count % 40 === 39 ? "pointerup" : "pointermove");
   };
-  const paper = widget.querySelector(".dd-paper");
-  const movePen = (count) => {
-    const box = paper.getBoundingClientRect();
-    const turn = (count % 40) / 6;
-    const tell = (kind) => paper.dispatchEvent(new PointerEvent(kind, {
-      clientX: box.left + box.width * (0.5 + 0.3 * Math.cos(turn)),
-      clientY: box.top + box.height * (0.5 + 0.4 * Math.sin(turn)),
-      isPrimary: true, button: 0, buttons: 1, bubbles: true }));
-    paper.setPointerCapture = () => {}; // no such pointer exists
-    if (count % 40 === 0) tell("pointerdown");
-    else tell(count % 40 === 39 ? "pointerup" : "pointermove");
-  };
   const hasKeys = widget.querySelector("button") !== null;
   const move = field ? typeKey : paper ? movePen
     : sliders.length ? moveSlider : hasKeys ? pressKey : pickRadio;
