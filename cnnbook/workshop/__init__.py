@@ -30,7 +30,7 @@ sentence each, with what would fit.
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from cnnbook.workshop.address import from_address, to_address
@@ -156,8 +156,8 @@ def parse(text: str) -> Network:
 
 
 def _plain(row: Row) -> dict[str, Any]:
-    values = {f.name: getattr(row, f.name) for f in fields(row)}
-    values["maps"] = values["maps"] and asdict(values["maps"])
+    values = dict(vars(row))
+    values["maps"] = row.maps and dict(vars(row.maps))
     return _listed(values)
 
 
@@ -165,8 +165,6 @@ def _listed(value: Any) -> Any:
     """Tuples become lists, as in JSON."""
     if isinstance(value, dict):
         return {key: _listed(part) for key, part in value.items()}
-    return (
-        [_listed(part) for part in value]
-        if isinstance(value, tuple | list)
-        else value
-    )
+    if isinstance(value, tuple | list):
+        return [_listed(part) for part in value]
+    return value

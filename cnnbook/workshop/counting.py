@@ -313,15 +313,7 @@ class Counter:
         """Run an item as often as it says."""
         turns = []
         for turn in range(1, item.times + 1):
-            self.steps += 1
-            full = len(self.rows) >= LIMITS["rows"]
-            if full or self.steps > LIMITS["steps"]:
-                self.reader.stop(
-                    item.span,
-                    f"Here the network passes {LIMITS['rows']:,} layers, "
-                    "and no more are counted; try fewer repeats.",
-                )
-            if self.reader.stopped:
+            if self.full(item.span):
                 break
             label = item.label
             if label and item.times > 1:
@@ -337,6 +329,18 @@ class Counter:
             plan.extend(turns[0])
         elif turns:
             plan.append(Part(turns=turns))
+
+    def full(self, at: Place) -> bool:
+        """Whether there is no room for one more."""
+        self.steps += 1
+        full = len(self.rows) >= LIMITS["rows"]
+        if full or self.steps > LIMITS["steps"]:
+            self.reader.stop(
+                at,
+                f"Here the network passes {LIMITS['rows']:,} layers, "
+                "and no more are counted; try fewer repeats.",
+            )
+        return self.reader.stopped
 
     def layer(
         self,
@@ -374,6 +378,8 @@ class Counter:
             suffixes.insert(i, Suffix("relu", item.span))
         owner = row.name if row else ""
         for suffix in suffixes:
+            if self.full(suffix.place):
+                return
             if suffix.op == "relu" and row and row.op in INPLACE:
                 row.relu = True
                 continue
@@ -602,25 +608,22 @@ class Counter:
         self, item: Item, start: Flow, ends: list[Flow], i: int, given: str
     ) -> None:
         """Maps of another height and width: a padding may fit."""
-        window = ends[i].window
-        pad = ""
-        if window and window is not start.window:
-            pad = _pad_for(window[0], ends[0].shape[1:])
-        if not pad:
+        says = f"{given}; concatenated maps need one height and width"
+        for end, other in ((ends[i], ends[0]), (ends[0], ends[i])):
+            inside = end.window and end.window is not start.window
+            pad = _pad_for(end.window[0], other.shape[1:]) if inside else ""
+            if not pad:
+                continue
+            own = end.window[1]
+            place = own.places.get("padding")
+            text = self.reader.text_at(own.span)
             self.reader.problem(
-                item.span,
-                f"{given}; concatenated maps need one height and width.",
+                place or own.span,
+                f"{says}, so try {pad} here.",
+                pad if place else f"{text} {pad}",
             )
             return
-        own = window[1]
-        place = own.places.get("padding")
-        text = self.reader.text_at(own.span)
-        self.reader.problem(
-            place or own.span,
-            f"{given}; concatenated maps need one height and width, "
-            f"so try {pad} here.",
-            pad if place else f"{text} {pad}",
-        )
+        self.reader.problem(item.span, f"{says}.")
 
     # Printed claims
 
@@ -876,7 +879,8 @@ def _left_over(net: Counter, numbers: list[Number]) -> None:
         value = number.value
         net.reader.problem(
             number.place,
-            f"What is this {value}? Try s{value or 1} for a stride, "
+            f"Nothing says what this {value} is; try s{value or 1} for a "
+            "stride, "
             f"or p{value} for padding.",
             f"s{value or 1}",
         )
@@ -993,16 +997,19 @@ def _conv(net: Counter, item: Item, flow: Flow) -> Made:
             "64",
         )
         out = None
-    elif out is None and not dw:
+    elif out is None and not (dw or item.broken):
         net.reader.problem(
             item.span,
-            f"How many filters has this convolution? Try conv 64 {text}.",
+            "This convolution lacks its number of filters; try conv 64 "
+            f"{text}.",
             f"conv 64 {text}",
         )
-    if kernel.pair is None and not item.sizes:
+    if kernel.pair is None and not (item.sizes or item.broken):
         cure = f"conv {'dw' if dw else 64 if out is None else out} 3x3"
         net.reader.problem(
-            item.span, f"How large is the kernel? Try {cure}.", cure
+            item.span,
+            f"This convolution lacks the size of its kernel; try {cure}.",
+            cure,
         )
     reads = _reads_maps(net, item, flow, "A convolution")
     bias = item.bias
@@ -1190,10 +1197,10 @@ def _dense(net: Counter, item: Item, flow: Flow) -> Made:
             "10",
         )
         out = None
-    elif out is None and not spare:
+    elif out is None and not (spare or item.broken):
         net.reader.problem(
             item.span,
-            "How many units has this layer? Try dense 10.",
+            "This layer lacks its number of units; try dense 10.",
             "dense 10",
         )
     inputs = times_all(*flow.shape)

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 LIMITS = {
-    "text": 20_000,
-    "lines": 1000,
-    "rows": 2000,
-    "steps": 20_000,
+    "text": 10_000,
+    "lines": 500,
+    "rows": 1000,
+    "steps": 10_000,
     "number": 1_000_000,
     "nesting": 16,
     "branches": 64,
     "problems": 100,
-    "address": 60_000,
+    "address": 30_000,
 }
 MOST = 2**53 - 1
 """Beyond, a page's numbers are not exact."""
@@ -86,13 +87,14 @@ def clip(text: str) -> str:
     return f"{text[:24]}…" if len(text) > 24 else text
 
 
+@lru_cache(1000)
 def nearest(word: str) -> str:
     """The known word that is nearest, or an empty one."""
     best, least = "", 2 if len(word) < 4 else 3
     if len(word) > 24:
         return best
     for known, (kind, _) in WORDS.items():
-        if kind == "filler" or len(known) < 2:
+        if len(known) < (5 if kind == "filler" else 2):
             continue
         if abs(len(known) - len(word)) >= least:
             continue
@@ -368,6 +370,7 @@ class Item:
     mode: str | None = None
     rate: str | None = None
     hinted: bool = False
+    broken: bool = False
     spare: Token | None = None
     shape_claim: Size | None = None
     block: list[Token] | None = None
@@ -402,6 +405,7 @@ class Walk:
         self.tokens, self.i = tokens, 0
         self.no = self.batch = False
         self.ops: list[str] = []
+        self.lacks: set[str] = set()
 
     def peek(self, ahead: int = 0) -> Token | None:
         """The token so far ahead, if there is one."""
@@ -611,8 +615,8 @@ def _total_claims(reader: Reader, tokens: list[Token]) -> None:
 
 
 TAIL = re.compile(
-    r"[ ~]*(?:([0-9(][-0-9(),.xX*\\ ]*)= *)?[ ~]*"
-    r"([0-9][0-9,]*)(?:\.([0-9]{1,3}))? ?([KMGkmg]?)"
+    r"[ ~]{0,9}(?:([0-9(][-0-9(),.xX*\\ ]{0,80})= {0,9})?[ ~]{0,9}"
+    r"([0-9][0-9,]{0,24})(?:\.([0-9]{1,3}))? ?([KMGkmg]?)"
     r"(?![0-9A-Za-z.])"
 )
 
@@ -683,6 +687,8 @@ def _words(
         elif token.kind == "size":
             if (sizes := reader.sizes(token)) is not None:
                 item.sizes.append(Size(token.place, sizes))
+            else:
+                item.broken = True
         elif token.kind == "/":
             _key(reader, item, "stride", token, token.text)
         else:
@@ -701,7 +707,9 @@ def _number(reader: Reader, walk: Walk, item: Item) -> None:
             owner.rate = _rate(reader, token)
             return
     value = reader.whole(token.text, token.place)
-    if value is not None:
+    if value is None:
+        item.broken = True
+    else:
         item.numbers.append(Number(token.place, value))
 
 
@@ -719,10 +727,13 @@ def _rate(reader: Reader, token: Token) -> str:
 
 
 def _closing(walk: Walk, mark: str) -> int | None:
-    """Where the next such mark stands."""
+    """Where the next such mark stands; looked for in vain but once."""
+    if mark in walk.lacks:
+        return None
     for i in range(walk.i + 1, len(walk.tokens)):
         if walk.tokens[i].text == mark:
             return i
+    walk.lacks.add(mark)
     return None
 
 
@@ -731,9 +742,10 @@ def _mark(reader: Reader, walk: Walk, item: Item, is_fork: bool) -> None:
     if token.text == "(":
         # A remark, unless it is never closed, or says the input's size.
         bare = not (item.sizes or item.shape_claim)
+        if item.op == "input" and bare:
+            return
         end = _closing(walk, ")")
-        if end is not None and not (item.op == "input" and bare):
-            walk.i = end
+        walk.i = walk.i if end is None else end
     elif token.text == "[" and not is_fork:
         end = _closing(walk, "]")
         if end is None:
@@ -814,23 +826,26 @@ def _word(reader: Reader, walk: Walk, item: Item, is_fork: bool) -> None:
         elif what == "padding" and value and value.low == "same":
             item.flags["same"] = value.place
             walk.i += ahead
-        elif len(token.text) == 1:
-            _unknown(reader, token)
         else:
             letter = what[0]
             reader.problem(
                 token.place,
-                f"How much {what}? Try {what} 2, or {letter}2.",
+                f"The word {token.low} needs a number; try {letter}2.",
                 f"{letter}2",
             )
     elif kind == "flag":
         _flag(reader, walk, item, token)
     elif kind != "filler" and not _compound(reader, walk, item, token):
-        _unknown(reader, token)
+        _unknown(reader, walk, token)
 
 
-def _unknown(reader: Reader, token: Token) -> None:
-    near = nearest(token.low)
+def _unknown(reader: Reader, walk: Walk, token: Token) -> None:
+    if len(reader.problems) >= LIMITS["problems"]:
+        return
+    near, after = nearest(token.low), walk.peek(1)
+    # With a number behind it, such as strid 2, it may have been a key.
+    if after and after.kind == "number" and near in WORDS:
+        walk.i += WORDS[near][0] == "key"
     cure = f"try {near}." if near else "leave it out, or put a # before it."
     reader.problem(
         token.place,
@@ -1058,7 +1073,7 @@ def _claim(reader: Reader, walk: Walk, item: Item) -> None:
 def _only_suffixes(reader: Reader, fork: Item) -> None:
     """What may stand behind a closing brace: repeats, bn, relu and so on."""
     odd = [part.place for part in (*fork.sizes, *fork.numbers)]
-    for at in (*odd, *fork.places.values()):
+    for at in [*odd, *fork.places.values()][:1]:
         reader.problem(
             at,
             "After a } come a repeat, bn, relu or no relu; "
@@ -1100,14 +1115,15 @@ def _no_layer(reader: Reader, item: Item) -> None:
         size = "x".join(map(str, item.sizes[0].sizes))
         reader.problem(
             item.sizes[0].place,
-            f"How many maps does this {size} make? Try 64 {size}.",
+            f"A kernel of {size} alone makes no maps; try 64 {size}.",
             f"64 {size}",
         )
     elif item.numbers:
         number = item.numbers[0].value
         reader.problem(
             item.numbers[0].place,
-            f"{number:,} of what? Try dense {number}, or {number} 3x3.",
+            f"The number {number:,} alone is no layer; "
+            f"try dense {number}, or {number} 3x3.",
             f"dense {number}",
         )
     elif item.label or item.shape_claim or item.places:

@@ -4,15 +4,15 @@
 // Public: wsParse, wsToPytorch, wsToAddress, wsFromAddress, wsShape, WS_LIMITS.
 
 const WS_LIMITS = {
-  text: 20000,
-  lines: 1000,
-  rows: 2000,
-  steps: 20000,
+  text: 10000,
+  lines: 500,
+  rows: 1000,
+  steps: 10000,
   number: 1000000,
   nesting: 16,
   branches: 64,
   problems: 100,
-  address: 60000,
+  address: 30000,
 };
 const WS_MOST = Number.MAX_SAFE_INTEGER; // beyond, counts are not exact
 
@@ -73,7 +73,7 @@ function wsNearest(word) {
   let [best, least] = ["", word.length < 4 ? 2 : 3];
   if (word.length > 24) return best;
   for (const [known, [kind]] of WS_WORDS) {
-    if (kind === "filler" || known.length < 2) continue;
+    if (known.length < (kind === "filler" ? 5 : 2)) continue;
     if (Math.abs(known.length - word.length) >= least) continue;
     const distance = wsDistance(word, known);
     if (distance < least) [best, least] = [known, distance];
@@ -108,7 +108,8 @@ const WS_TOKEN = new RegExp(
     `([${WS_LETTER}](?:[-./]?[${WS_LETTER}])*)`,
     "(->|[{}|;:()+=\\[\\]\u2192])",
     "/ ?([0-9]+)",
-    "((?:[ \\t\\r\\f\\v\\u00a0,.!$*\\\\~\"'\u201c\u201d\u2018\u2019]|/(?! ?[0-9]))+)",
+    "((?:[ \\t\\r\\f\\v\\u00a0,.!$*\\\\~\"'\u201c\u201d\u2018\u2019]" +
+      "|/(?! ?[0-9]))+)",
     "([^])",
   ].join("|"),
   "y",
@@ -376,7 +377,7 @@ function wsLabel(tokens, from) {
   }
   if (i === from || i >= tokens.length || tokens[i].text !== ":") return null;
   const words = tokens.slice(from, i);
-  if (words.at(-1).low in WS_CLAIMS) return null;
+  if (wsIsClaim(words.at(-1))) return null;
   const text = wsClip(words.map((token) => token.text).join(" "));
   return { text, words, next: i + 1 };
 }
@@ -425,8 +426,8 @@ function wsLayers(reader, tokens, into) {
   let start = 0;
   let [named, shaped] = [false, false];
   for (let i = 0; i < tokens.length; i += 1) {
-    const { kind, text, low } = tokens[i];
-    const claim = low in WS_CLAIMS && tokens[i + 1]?.text === ":";
+    const { kind, text } = tokens[i];
+    const claim = wsIsClaim(tokens[i]) && tokens[i + 1]?.text === ":";
     if (kind === "mark" && text === "[") {
       if (shaped && i > start && !tokens.slice(start, i).some(wsIsTotal)) {
         wsLayer(reader, tokens.slice(start, i), into);
@@ -445,6 +446,8 @@ function wsLayers(reader, tokens, into) {
   wsLayer(reader, tokens.slice(start), into);
 }
 
+const wsIsClaim = (token) => Object.hasOwn(WS_CLAIMS, token.low);
+
 const wsIsTotal = (token) => token.low === "total";
 
 function wsLayer(reader, tokens, into) {
@@ -462,7 +465,7 @@ function wsLayer(reader, tokens, into) {
 // "TOTAL params: 138M parameters"
 function wsTotalClaims(reader, tokens) {
   for (let i = 0; i + 1 < tokens.length; i += 1) {
-    if (tokens[i].low in WS_CLAIMS && tokens[i + 1].text === ":") {
+    if (wsIsClaim(tokens[i]) && tokens[i + 1].text === ":") {
       const claim = wsCountClaim(reader, tokens[i], tokens[i + 1]);
       if (claim) reader.claims.push(claim);
       return;
@@ -475,8 +478,8 @@ function wsTotalClaims(reader, tokens) {
 }
 
 const WS_TAIL = new RegExp(
-  "[ ~]*(?:([0-9(][-0-9(),.xX*\\\\ ]*)= *)?[ ~]*" +
-    "([0-9][0-9,]*)(?:\\.([0-9]{1,3}))? ?([KMGkmg]?)" +
+  "[ ~]{0,9}(?:([0-9(][-0-9(),.xX*\\\\ ]{0,80})= {0,9})?[ ~]{0,9}" +
+    "([0-9][0-9,]{0,24})(?:\\.([0-9]{1,3}))? ?([KMGkmg]?)" +
     "(?![0-9A-Za-z.])",
   "y",
 );
@@ -526,7 +529,8 @@ function wsProduct(text) {
 function wsSpec(reader, tokens, fork) {
   const spec = fork ?? wsBlank("", tokens[0]);
   if (!fork) spec.span = wsSpan(tokens[0], tokens.at(-1));
-  const walk = { tokens, i: 0, no: false, ops: [], batch: false };
+  const walk = { tokens, i: 0, no: false, batch: false, ops: [] };
+  walk.lacks = new Set();
   for (; walk.i < tokens.length; walk.i += 1) {
     const token = tokens[walk.i];
     if (token.kind === "mark") wsMark(reader, walk, spec, fork);
@@ -534,6 +538,7 @@ function wsSpec(reader, tokens, fork) {
     else if (token.kind === "size") {
       const sizes = reader.sizes(token);
       if (sizes) spec.sizes.push({ ...wsPlace(token), sizes });
+      else spec.broken = true;
     } else if (token.kind === "/") {
       wsKey(reader, spec, "stride", token, token.text);
     } else wsWord(reader, walk, spec, fork);
@@ -556,6 +561,7 @@ function wsNumber(reader, walk, spec) {
   }
   const value = reader.whole(token.text, token);
   if (value !== null) spec.numbers.push({ ...wsPlace(token), value });
+  else spec.broken = true;
 }
 
 // The share that dropout leaves out, as it is written: "0.5".
@@ -570,6 +576,16 @@ function wsRate(reader, token) {
   return "0.5";
 }
 
+// Where the next such mark stands, or -1; looked for in vain but once.
+function wsClosing(walk, mark) {
+  if (walk.lacks.has(mark)) return -1;
+  for (let i = walk.i + 1; i < walk.tokens.length; i += 1) {
+    if (walk.tokens[i].text === mark) return i;
+  }
+  walk.lacks.add(mark);
+  return -1;
+}
+
 function wsMark(reader, walk, spec, fork) {
   const { tokens, i } = walk;
   const token = tokens[i];
@@ -577,10 +593,9 @@ function wsMark(reader, walk, spec, fork) {
     // A remark, unless it is never closed, or says the input's size.
     const bare = !spec.sizes.length && !spec.shapeClaim;
     if (spec.op === "input" && bare) return;
-    const end = tokens.findIndex((t, j) => j > i && t.text === ")");
-    if (end > 0) walk.i = end;
+    walk.i = Math.max(i, wsClosing(walk, ")"));
   } else if (token.text === "[" && !fork) {
-    const end = tokens.findIndex((t, j) => j > i && t.text === "]");
+    const end = wsClosing(walk, "]");
     if (end < 0) {
       reader.problem(token, "This [ is never closed; put a ] after the shape.");
     } else {
@@ -634,7 +649,7 @@ function wsWord(reader, walk, spec, fork) {
     for (const word of label.words) wsLabelWord(spec, walk, word);
     return;
   }
-  if (token.low in WS_CLAIMS && next?.text === ":") {
+  if (wsIsClaim(token) && next?.text === ":") {
     wsClaim(reader, walk, spec);
     return;
   }
@@ -661,23 +676,26 @@ function wsWord(reader, walk, spec, fork) {
     } else if (what === "padding" && value?.low === "same") {
       spec.flags.same = wsPlace(value);
       walk.i = tokens.indexOf(value, walk.i);
-    } else if (token.low.length === 1) wsUnknown(reader, token);
-    else {
+    } else {
       const letter = what[0];
       reader.problem(
         token,
-        `How much ${what}? Try ${what} 2, or ${letter}2.`,
+        `The word ${token.low} needs a number; try ${letter}2.`,
         `${letter}2`,
       );
     }
   } else if (kind === "flag") wsFlag(reader, walk, spec, token);
   else if (kind !== "filler" && !wsCompound(reader, walk, spec, token)) {
-    wsUnknown(reader, token);
+    wsUnknown(reader, walk, token);
   }
 }
 
-function wsUnknown(reader, token) {
+// With a number behind it, such as strid 2, it may have been a key.
+function wsUnknown(reader, walk, token) {
+  if (reader.problems.length >= WS_LIMITS.problems) return;
   const near = wsNearest(token.low);
+  const number = walk.tokens[walk.i + 1]?.kind === "number";
+  if (number && WS_WORDS.get(near)?.[0] === "key") walk.i += 1;
   reader.problem(
     token,
     `"${wsClip(token.text)}" is no word of the notation; ` +
@@ -904,9 +922,9 @@ function wsClaim(reader, walk, spec) {
 // What may stand behind a closing brace: repeats, bn, relu and the like.
 function wsForkSpec(reader, spec) {
   const odd = [...spec.sizes, ...spec.numbers, ...Object.values(spec.places)];
-  for (const at of odd) {
+  if (odd.length) {
     reader.problem(
-      at,
+      odd[0],
       "After a } come a repeat, bn, relu or no relu; " +
         "a layer begins on a line of its own.",
     );
@@ -943,14 +961,15 @@ function wsNoLayer(reader, spec) {
     const size = sizes[0].sizes.join("x");
     reader.problem(
       sizes[0],
-      `How many maps does this ${size} make? Try 64 ${size}.`,
+      `A kernel of ${size} alone makes no maps; try 64 ${size}.`,
       `64 ${size}`,
     );
   } else if (numbers.length) {
     const number = numbers[0].value;
     reader.problem(
       numbers[0],
-      `${grouped(number)} of what? Try dense ${number}, or ${number} 3x3.`,
+      `The number ${grouped(number)} alone is no layer; ` +
+        `try dense ${number}, or ${number} 3x3.`,
       `dense ${number}`,
     );
   } else if (spec.label || spec.shapeClaim || Object.keys(spec.places)[0]) {
@@ -1173,16 +1192,7 @@ class WsNet {
   repeat(item, place, still, plan) {
     const turns = [];
     for (let turn = 1; turn <= item.times; turn += 1) {
-      this.steps += 1;
-      const full = this.rows.length >= WS_LIMITS.rows;
-      if (full || this.steps > WS_LIMITS.steps) {
-        this.reader.stop(
-          item.span,
-          `Here the network passes ${grouped(WS_LIMITS.rows)} layers, ` +
-            "and no more are counted; try fewer repeats.",
-        );
-      }
-      if (this.reader.stopped) break;
+      if (this.full(item.span)) break;
       const name = item.times > 1 && item.label ? `.${turn}` : "";
       const label = item.label && item.label + name;
       const quiet = still && turn === item.times;
@@ -1193,6 +1203,20 @@ class WsNet {
     }
     if (turns.length === 1) plan.push(...turns[0]);
     else if (turns.length) plan.push({ turns });
+  }
+
+  // Whether there is no room for one more.
+  full(span) {
+    this.steps += 1;
+    const full = this.rows.length >= WS_LIMITS.rows;
+    if (full || this.steps > WS_LIMITS.steps) {
+      this.reader.stop(
+        span,
+        `Here the network passes ${grouped(WS_LIMITS.rows)} layers, ` +
+          "and no more are counted; try fewer repeats.",
+      );
+    }
+    return this.reader.stopped;
   }
 
   // ---- Layers ----
@@ -1221,6 +1245,7 @@ class WsNet {
     }
     const owner = row?.name ?? "";
     for (const suffix of suffixes) {
+      if (this.full(suffix.at)) return;
       if (suffix.op === "relu" && row && WS_INPLACE.has(row.op)) {
         row.relu = true;
         continue;
@@ -1417,24 +1442,22 @@ class WsNet {
   }
 
   meetSide(item, start, ends, i, given) {
-    const { window } = ends[i];
-    const inside = window && window !== start.window;
-    const pad = inside ? wsPadFor(window.row, ends[0].shape.slice(1)) : "";
-    if (!pad) {
+    const says = `${given}; concatenated maps need one height and width`;
+    const pairs = [[ends[i], ends[0]], [ends[0], ends[i]]];
+    for (const [{ window }, { shape }] of pairs) {
+      const inside = window && window !== start.window;
+      const pad = inside ? wsPadFor(window.row, shape.slice(1)) : "";
+      if (!pad) continue;
+      const { places, span } = window.item;
+      const text = wsText(this.reader, span);
       this.reader.problem(
-        item.span,
-        `${given}; concatenated maps need one height and width.`,
+        places.padding ?? span,
+        `${says}, so try ${pad} here.`,
+        places.padding ? pad : `${text} ${pad}`,
       );
       return;
     }
-    const place = window.item.places.padding;
-    const text = wsText(this.reader, window.item.span);
-    this.reader.problem(
-      place ?? window.item.span,
-      `${given}; concatenated maps need one height and width, ` +
-        `so try ${pad} here.`,
-      place ? pad : `${text} ${pad}`,
-    );
+    this.reader.problem(item.span, `${says}.`);
   }
 
   // ---- Printed claims ----
@@ -1693,7 +1716,7 @@ function wsLeftOver(net, numbers) {
   for (const { value, ...at } of numbers) {
     net.reader.problem(
       at,
-      `What is this ${value}? Try s${value || 1} for a stride, ` +
+      `Nothing says what this ${value} is; try s${value || 1} for a stride, ` +
         `or p${value} for padding.`,
       `s${value || 1}`,
     );
@@ -1831,18 +1854,18 @@ function wsConv(net, item, flow) {
       "64",
     );
     out = null;
-  } else if (out === null && !dw) {
+  } else if (out === null && !dw && !item.broken) {
     net.reader.problem(
       item.span,
-      "How many filters has this convolution? Try conv 64 " +
+      "This convolution lacks its number of filters; try conv 64 " +
         `${(kernel ?? [3, 3]).join("x")}.`,
       `conv 64 ${(kernel ?? [3, 3]).join("x")}`,
     );
   }
-  if (kernel === null && !item.sizes.length) {
+  if (kernel === null && !item.sizes.length && !item.broken) {
     net.reader.problem(
       item.span,
-      "How large is the kernel? Try " +
+      "This convolution lacks the size of its kernel; try " +
         `conv ${dw ? "dw" : out ?? 64} 3x3.`,
       `conv ${dw ? "dw" : out ?? 64} 3x3`,
     );
@@ -1928,7 +1951,8 @@ function wsGroups(net, item, maps, out, dw) {
   net.reader.problem(
     item.places.groups,
     `${wsCount(groups, "group")} cannot share ${wsCount(maps, "map")} in ` +
-      `and ${grouped(out)} out; try ${shared.map((g) => `g${g}`).join(" or ")}.`,
+      `and ${grouped(out)} out; ` +
+      `try ${shared.map((g) => `g${g}`).join(" or ")}.`,
     `g${shared[0]}`,
   );
   return null;
@@ -2030,10 +2054,10 @@ function wsDense(net, item, flow) {
       "10",
     );
     out = null;
-  } else if (out === null && !spare) {
+  } else if (out === null && !spare && !item.broken) {
     net.reader.problem(
       item.span,
-      "How many units has this layer? Try dense 10.",
+      "This layer lacks its number of units; try dense 10.",
       "dense 10",
     );
   }
