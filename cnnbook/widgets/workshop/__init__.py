@@ -277,18 +277,18 @@ def picture(text: str, network: Mapping[str, Any]) -> str:
         shape = workshop.show_shape(gives[place]) if gives.get(place) else ""
         drawn.append(
             f'<text class="wb-code" y="{y}" font-size="12" '
-            f'fill="currentColor">{escape(line[:42])}</text>'
-            f'<text x="320" y="{y}" font-size="12" fill="currentColor">'
+            f'fill="currentColor">{escape(line[:28])}</text>'
+            f'<text x="218" y="{y}" font-size="12" fill="currentColor">'
             f"{shape}</text>"
         )
         if macs[place]:
-            wide = 190 * macs[place] / most
+            wide = 150 * macs[place] / most
             drawn.append(
-                f'<rect class="wb-{kinds[place]}" x="410" y="{y - 10}" '
+                f'<rect class="wb-{kinds[place]}" x="306" y="{y - 10}" '
                 f'width="{wide:.1f}" height="11" fill="currentColor"/>'
             )
     return (
-        f'<svg class="wb-still" viewBox="0 0 604 {20 * len(lines) + 4}" '
+        f'<svg class="wb-still" viewBox="0 0 460 {20 * len(lines) + 4}" '
         f'role="img" aria-label="The network, a layer a line, with a bar for '
         "each layer's multiplications; the numbers are in the table\">"
         f"{''.join(drawn)}</svg>"

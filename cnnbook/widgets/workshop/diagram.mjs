@@ -278,7 +278,6 @@ function wbDiagram({ over, pick }) {
     fill(node, text);
   };
   const light = (lit) => {
-    drawing.classList.toggle("wb-some", lit.size > 0);
     placed.blocks.forEach(({ row }, place) => {
       boxes.children[place].classList.toggle("wb-on", lit.has(row.index));
     });

@@ -539,11 +539,9 @@ function wbTable({ over, pick }) {
 
 // Bring a row into its box without moving the page.
 function wbReveal(box, row) {
-  const head = 32;
-  const above = row.offsetTop - head;
+  const above = row.offsetTop - 32; // its head stays in sight
   const below = row.offsetTop + row.offsetHeight - box.clientHeight;
-  if (box.scrollTop > above) box.scrollTop = above;
-  else if (box.scrollTop < below) box.scrollTop = below;
+  if (box.scrollTop > above || box.scrollTop < below) box.scrollTop = above;
 }
 
 function wbUnitOf(title) {
