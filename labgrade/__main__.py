@@ -40,7 +40,7 @@ def grade(given: argparse.Namespace) -> int:
     isolated = given.isolation == "box"
     here = not given.dask  # or else the workers make the boxes
     if isolated and here and (lacking := box.lacking()):
-        raise ValueError(" ".join(lacking))
+        raise ValueError(lacking)
     if not isolated:
         print(
             "No isolation: the notebooks can read and change what you can.",
@@ -62,11 +62,11 @@ def grade(given: argparse.Namespace) -> int:
 
 
 def _executor(given: argparse.Namespace) -> Executor:
-    if not given.dask:
-        return ThreadPoolExecutor(given.workers)
-    from dask.distributed import Client
+    if given.dask:
+        from dask.distributed import Client
 
-    return Client(given.dask).get_executor(pure=False)
+        return Client(given.dask).get_executor(pure=False)
+    return ThreadPoolExecutor(given.workers)
 
 
 def _grading(out: Path) -> report.Grading:
@@ -103,7 +103,8 @@ def merge(given: argparse.Namespace) -> int:
     text = json.dumps(grading.words, indent=1, sort_keys=True)
     (given.out / "written.json").write_text(text, "utf-8")
     report.write(given.out, grading)
-    print("\n".join(faults) or f"{len(found)} students have their points.")
+    many = f"{len(found)} student{'s' * (len(found) != 1)}"
+    print("\n".join(faults) or f"Points for {many}.")
     return 1 if faults else 0
 
 
@@ -120,45 +121,41 @@ def export(given: argparse.Namespace) -> int:
 
 def doctor(given: argparse.Namespace) -> int:
     """Say what this machine lacks."""
-    faults = box.lacking()
-    print("\n".join(faults) or "Nothing is lacking: boxes can be made here.")
-    return 1 if faults else 0
+    fault = box.lacking()
+    print(fault or "Nothing is lacking: boxes can be made here.")
+    return 1 if fault else 0
 
 
-NEEDED = {"type": Path, "required": True}
-ROSTER = "a CSV with a column `student`, named as the submissions are"
+PATH = {"type": Path}
+NEEDED = {**PATH, "required": True}
+ROSTER = {**PATH, "help": "a CSV; its `student` is named as the submissions"}
 COMMANDS = {
     release: {
         "lab": {},
         "--out": NEEDED,
         "--secret-file": NEEDED,
-        "--labs": {"type": Path, "default": Path("labs")},
-        "--per-student": {
-            "type": Path,
-            "metavar": "ROSTER",
-            "help": f"give each student inputs of their own; {ROSTER}",
-        },
+        "--labs": {**PATH, "default": Path("labs")},
+        "--per-student": {**ROSTER, "metavar": "ROSTER"},
     },
     grade: {
-        "submissions": {"type": Path},
+        "submissions": PATH,
         "--bundle": NEEDED,
         "--out": NEEDED,
-        "-j --workers": {"type": int, "default": os.cpu_count() or 1},
+        "-j --workers": {"type": int, "default": os.cpu_count()},
         "--dask": {"metavar": "ADDRESS"},
         "--isolation": {"choices": ("box", "none"), "default": "box"},
         "--changed": {
             "action": "store_true",
-            "help": "grade only what is new or changed; the log in OUT "
-            "remembers the rest, so this is always so",
+            "help": "grade only what is new or changed, which is always so",
         },
     },
     explain: {"student": {}, "--out": NEEDED},
     sheet: {"--out": NEEDED},
-    merge: {"sheet": {"type": Path}, "--out": NEEDED},
+    merge: {"sheet": PATH, "--out": NEEDED},
     export: {
         "format": {"choices": desk.FORMATS},
         "--out": NEEDED,
-        "--roster": {**NEEDED, "help": ROSTER},
+        "--roster": {**ROSTER, "required": True},
     },
     doctor: {},
 }

@@ -51,44 +51,25 @@ class Limits:
     file: int = 64 * MIB
     folder: int = 256 * MIB
 
-    def job(self) -> dict[str, Any]:
-        """Return them as the worker reads them."""
-        names = ("cell", "question", "submission")
-        return {
-            "seconds": {name: getattr(self, name) for name in names},
-            "limits": {
-                "AS": self.memory
-                // 2,  # each process, above what it began with
-                "NPROC": self.processes,
-                "FSIZE": self.file,
-                "CORE": 0,
-                "NOFILE": 256,
-                "MSGQUEUE": 0,
-            },
-        }
 
-
-def lacking() -> list[str]:
+def lacking() -> str:
     """Say what this machine lacks to make a box, and what to do about it."""
     if not shutil.which("bwrap"):
-        return [
+        return (
             "bubblewrap is missing: install the package `bubblewrap` "
             "(Debian, Ubuntu, Fedora, Arch), or grade with --isolation none "
             "what you trust."
-        ]
-    made = subprocess.run(
-        [*_command(0, Limits()), "/usr/bin/env", "true"],
-        capture_output=True,
-        text=True,
+        )
+    words = [*_command(0, Limits()), "/usr/bin/env", "true"]
+    made = subprocess.run(words, capture_output=True, text=True)
+    why = made.stderr.strip() or "no reason given"
+    return (
+        f"bubblewrap cannot make a box here ({why}): allow user namespaces "
+        "(sysctl kernel.unprivileged_userns_clone=1, or on Ubuntu an AppArmor "
+        "profile for bwrap), or run as root."
+        if made.returncode
+        else ""
     )
-    if made.returncode:
-        return [
-            "bubblewrap cannot make a box here "
-            f"({made.stderr.strip() or 'no reason given'}): allow user "
-            "namespaces (sysctl kernel.unprivileged_userns_clone=1, or on "
-            "Ubuntu an AppArmor profile for bwrap), or run as root."
-        ]
-    return []
 
 
 def _command(number: int, limits: Limits) -> list[str]:
@@ -96,15 +77,15 @@ def _command(number: int, limits: Limits) -> list[str]:
     package = Path(str(importlib.util.find_spec("cnnbook").origin)).parent
     paths = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
     shown = [*SYSTEM, sys.base_prefix, sys.prefix, *paths, package, WORKER]
-    words = ["bwrap", "--unshare-all"]
+    words = "bwrap --unshare-all"
     if os.geteuid() == 0:  # a user of its own, so that its limits count
-        words = ["bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc"]
-        words += ["--unshare-uts", "--unshare-cgroup-try"]
-        words += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID"]
-        words += ["--cap-add", "CAP_SETGID"]
-        words += ["--setenv", "LABGRADE_USER", str(USERS + number)]
-    words += ["--as-pid-1", "--die-with-parent", "--new-session"]
-    words += ["--proc", "/proc", "--dev", "/dev"]
+        words = (
+            "bwrap --unshare-pid --unshare-net --unshare-ipc --unshare-uts "
+            "--unshare-cgroup-try --cap-drop ALL --cap-add CAP_SETUID "
+            f"--cap-add CAP_SETGID --setenv LABGRADE_USER {USERS + number}"
+        )
+    words += " --as-pid-1 --die-with-parent --new-session"
+    words = f"{words} --proc /proc --dev /dev".split()
     for folder in ("/tmp", "/dev/shm"):  # first: Python may lie under them
         words += ["--perms", "1777", "--size", str(limits.folder)]
         words += ["--tmpfs", folder]
@@ -155,8 +136,7 @@ class Box:
             env=ENVIRONMENT,
             start_new_session=True,
         )
-        self.used = 0
-        self.ours = 0
+        self.used, self.ours, self.inside = 0, 0, []
         try:
             self._send({"probes": self.probes, "images": self.images})
             self._receive(START)
@@ -164,6 +144,8 @@ class Box:
             self.close()
             raise OSError(f"A box cannot be started: {error}.") from None
         self.ours = memory(self.process.pid)
+        inside = below(self.process.pid)
+        self.inside = [os.pidfd_open(pid) for pid in inside]
 
     @property
     def kit(self) -> tuple[str, dict[str, Any], Limits]:
@@ -174,7 +156,7 @@ class Box:
         """Run one submission; raise `Dead` if the box does not survive it."""
         self.used += 1
         try:
-            self._send({**job, **self.limits.job()})
+            self._send({**job, "limits": vars(self.limits)})
             result = self._receive(self.limits.submission + 10)
         except Dead:
             self.close()
@@ -184,8 +166,14 @@ class Box:
         return result
 
     def close(self) -> None:
-        """End the box and everything in it."""
+        """End the box and everything in it: first what is process 1 there."""
         self.used = WORN
+        for inside in self.inside:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(inside, signal.SIGKILL)
+            select.select([inside], [], [], 10)
+            os.close(inside)
+        self.inside = []
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -224,6 +212,15 @@ class Box:
             raise Dead("the box sent what cannot be read") from None
 
 
+def below(pid: int) -> list[int]:
+    """Return the children of a process."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for children in Path(f"/proc/{pid}").glob("task/*/children"):
+            found += map(int, children.read_text().split())
+    return found
+
+
 def memory(pid: int, shared: int = 0) -> int:
     """Return the bytes that a process and its descendants use themselves.
 
@@ -233,11 +230,9 @@ def memory(pid: int, shared: int = 0) -> int:
     total, left = 0, [pid]
     while left:
         one = left.pop()
-        with contextlib.suppress(OSError, ValueError, IndexError):
+        with contextlib.suppress(OSError, ValueError):
             fields = Path(f"/proc/{one}/statm").read_text().split()
             own = (int(fields[1]) - int(fields[2])) * 4096
             total += max(0, own - shared)
-            for thread in os.listdir(f"/proc/{one}/task"):
-                children = Path(f"/proc/{one}/task/{thread}/children")
-                left += map(int, children.read_text().split())
+        left += below(one)
     return total

@@ -98,8 +98,6 @@ def seed_of(secret: bytes, id: str, student: str = "") -> str:
 
 # The probes that go into the box
 
-IMPORTS = (ast.Import, ast.ImportFrom)
-
 
 def box_probes(source: str) -> str:
     """Return the part of a lab's probes that draws inputs and asks.
@@ -107,56 +105,41 @@ def box_probes(source: str) -> str:
     References and hints are left out, with whatever only they use.
     """
     body = ast.parse(source).body
+    cells = [
+        notebook.understood(number, ast.unparse(statement))
+        for number, statement in enumerate(body)
+    ]
     asked = [
         {word.arg: word.value for word in call.keywords}
-        for statement in body
-        if "QUESTIONS" in _bound(statement)
-        for call in ast.walk(statement)
-        if isinstance(call, ast.Call)
-        and getattr(call.func, "id", "") == "Question"
+        for cell in cells
+        if "QUESTIONS" in cell.defines
+        for call in ast.walk(body[cell.number])
+        if isinstance(call, ast.Call) and _name(call) == "Question"
     ]
     probes = {
         ast.literal_eval(words["id"]): words["probe"]
         for words in asked
-        if "probe" in words and not _called(words["probe"], "Reads")
+        if "probe" in words and _name(words["probe"]) != "Reads"
     }
     wanted = {name for probe in probes.values() for name in _names(probe)}
-    kept: set[int] = set()
-    while True:
-        more = {
-            number
-            for number, statement in enumerate(body)
-            if number not in kept and _bound(statement) & wanted
-        }
-        if not more:
-            break
-        kept |= more
-        wanted |= {name for number in more for name in _names(body[number])}
+    others = [c for c in cells if not c.defines & {"QUESTIONS", "WRITTEN"}]
+    kept = {cell.number for cell in notebook.needed(others, wanted)}
     lines = [
         ast.unparse(statement)
         for number, statement in enumerate(body)
-        if number in kept or isinstance(statement, IMPORTS)
+        if number in kept or isinstance(statement, ast.Import | ast.ImportFrom)
     ]
     rows = [f"    {id!r}: {ast.unparse(p)}," for id, p in probes.items()]
     return "\n".join([*lines, "PROBES = {", *rows, "}", ""])
-
-
-def _bound(statement: ast.stmt) -> set[str]:
-    if isinstance(statement, notebook.DEFINITIONS):
-        return {statement.name}
-    return {
-        node.id
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
 
 
 def _names(node: ast.AST) -> set[str]:
     return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
-def _called(node: ast.AST, name: str) -> bool:
-    return isinstance(node, ast.Call) and name in _names(node.func)
+def _name(node: ast.AST) -> str:
+    """Return the name of the function that is called here, if it is."""
+    return getattr(getattr(node, "func", None), "id", "")
 
 
 # Release
@@ -182,37 +165,17 @@ def release(lab: Path, secret: bytes, students: Iterable[str] = ()) -> Bundle:
             for w in getattr(probes, "WRITTEN", ())
         ],
     }
-    for question, described in zip(asked, content["questions"], strict=True):
-        described |= key(question, described["seed"])
     solution = (lab / "solution.ipynb").read_bytes()
     answers = [_answers(Bundle(content), solution) for _ in range(2)]
     for question, described in zip(asked, content["questions"], strict=True):
         first, again = (each.get(question.id, {}) for each in answers)
-        if "data" not in first:
-            raise Refused(
-                f"The solution fails its own {question.id}: {first}."
-            )
-        first, again = first["data"], again["data"]
-        if exercises.difference(again, first, 0.0):
-            raise Refused(
-                f"The solution answers {question.id} differently each time."
-            )
         right = data.restored(described["right"])
-        if fault := question.fault(first, right):
-            raise Refused(
-                f"The solution's answer to {question.id} is not the "
-                f"reference's: {fault[1]}."
-            )
-        if data.information(right) < LEAST:
-            raise Refused(
-                f"The answer to {question.id} could be guessed: let its "
-                "probe return more than one small number."
-            )
+        if why := _doubt(question, right, first, again):
+            raise Refused(f"{question.id}: {why}.")
     drawn = [
-        question
-        for question in asked
-        if question.probe is not exercises.value
-        and not isinstance(question.probe, Reads)
+        q
+        for q in asked
+        if q.probe is not exercises.value and not isinstance(q.probe, Reads)
     ]
     for student in students:
         content["students"][student] = {
@@ -221,20 +184,32 @@ def release(lab: Path, secret: bytes, students: Iterable[str] = ()) -> Bundle:
     return Bundle(content)
 
 
+def _doubt(question: Question, right: Any, first: dict, again: dict) -> str:
+    """Return what speaks against a question, as the solution answers it."""
+    if "data" not in first or "data" not in again:
+        return f"the solution fails it ({first})"
+    if exercises.difference(again["data"], first["data"], 0.0):
+        return "the solution answers it differently each time"
+    if fault := question.fault(first["data"], right):
+        return f"the solution's answer is not the reference's: {fault[1]}"
+    if data.information(right) < LEAST:
+        return (
+            "its answer could be guessed; let its probe return more than one "
+            "small number"
+        )
+    return ""
+
+
 def key(question: Question, seed: str) -> dict[str, Any]:
     """Return what an answer is compared with, for inputs of this seed."""
     return {
         "seed": seed,
         "right": data.stored(plain(question, question.reference, seed)),
         "wrong": [
-            [data.stored(plain(question, wrong, seed)), _sentence(hint)]
-            for wrong, hint in question.hints
+            [data.stored(plain(question, wrong, seed)), h[:1].upper() + h[1:]]
+            for wrong, h in question.hints
         ],
     }
-
-
-def _sentence(hint: str) -> str:
-    return hint[0].upper() + hint[1:]
 
 
 def probes_of(lab: Path) -> ModuleType:
@@ -253,22 +228,15 @@ def plain(question: Question, answer: Any, seed: str) -> Any:
 
 
 def _described(question: Question, secret: bytes) -> dict[str, Any]:
+    """Return what a bundle holds of a question, for all students alike."""
+    words = ["id", "title", "name", "points", "otherwise"]
+    words += ["tolerance", "share"]
     seed = seed_of(secret, question.id)
-    words = [
-        "id",
-        "title",
-        "name",
-        "points",
-        "tolerance",
-        "share",
-        "otherwise",
-    ]
     described = {word: getattr(question, word) for word in words}
-    described["seed"] = seed
     if isinstance(question.probe, Reads):
         images, _ = question.probe.samples(Random(seed))
         described["images"] = data.stored(images.double().numpy())
-    return described
+    return described | key(question, seed)
 
 
 def _answers(bundle: Bundle, solution: bytes) -> dict[str, Any]:
@@ -284,16 +252,15 @@ def _answers(bundle: Bundle, solution: bytes) -> dict[str, Any]:
 
 def refuse_leaks(lab: Path) -> None:
     """Refuse a student's edition that shows a line of the solution's own."""
-    editions = [
-        notebook.cells_of(json.loads((lab / f"{name}.ipynb").read_text()))
-        for name in ("lab", "solution")
-    ]
     given, solved = (
-        [line.strip() for cell in cells for line in cell["text"].splitlines()]
-        for cells in editions
+        [
+            line.strip()
+            for cell in notebook.cells_of(json.loads(path.read_text("utf-8")))
+            for line in cell["text"].splitlines()
+        ]
+        for path in (lab / "lab.ipynb", lab / "solution.ipynb")
     )
-    own = set(solved) - set(given)
     text = "\n".join(given)
-    for line in sorted(own):
+    for line in sorted(set(solved) - set(given)):
         if len(line) >= NOT_A_LEAK and line in text:
             raise Refused(f"The student's edition shows {line!r}.")

@@ -25,21 +25,29 @@ from typing import Any
 from labgrade import notebook
 from labgrade.box import WORN, Box
 from labgrade.bundle import Bundle
+from labgrade.data import Unreadable
 from labgrade.grade import blank, fingerprint, grade_twice
 
 CHUNK = 20
 """Submissions that a worker takes at once, so that its box stays warm."""
+AHEAD = 64
+"""Chunks that are handed out beforehand, and lie in memory."""
 Row = dict[str, Any]
 """What the log holds of a submission."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What a student handed in: bytes, or why there are none."""
+    """What a student handed in: where it lies, or why it is none."""
 
     student: str
-    content: bytes = b""
+    path: Path
     problem: str = ""
+
+    @property
+    def content(self) -> bytes:
+        """Read it anew, so that a large course needs no more memory."""
+        return self.problem.encode() or _content(self.path)
 
 
 def collect(folder: Path) -> list[Submission]:
@@ -54,13 +62,12 @@ def collect(folder: Path) -> list[Submission]:
             continue
         folded = path.is_dir() and not path.is_symlink()
         student = name_of(path.name if folded else path.stem)
-        if student in found:
-            found[student] = Submission(student, problem="handed in twice")
-            continue
+        problem = "handed in twice" if student in found else ""
         try:
-            found[student] = Submission(student, _content(path))
-        except notebook.Unreadable as error:
-            found[student] = Submission(student, problem=str(error))
+            _content(path)
+        except Unreadable as error:
+            problem = problem or str(error)
+        found[student] = Submission(student, path, problem)
     return [found[student] for student in sorted(found)]
 
 
@@ -72,14 +79,14 @@ def name_of(text: str) -> str:
 
 def _content(path: Path) -> bytes:
     if path.is_symlink():
-        raise notebook.Unreadable("it is a link")
+        raise Unreadable("it is a link")
     if path.is_dir():
         inside = [p for p in sorted(path.rglob("*.ipynb")) if _plain(p, path)]
         return notebook.read(_only(inside))
     if path.suffix == ".zip":
         return _zipped(path)
     if path.suffix != ".ipynb":
-        raise notebook.Unreadable("it is no notebook")
+        raise Unreadable("it is no notebook")
     return notebook.read(path)
 
 
@@ -93,27 +100,25 @@ def _plain(path: Path, folder: Path) -> bool:
 
 def _only(found: list) -> Any:
     if len(found) != 1:
-        raise notebook.Unreadable(f"it holds {len(found)} notebooks, not one")
+        raise Unreadable(f"it holds {len(found)} notebooks, not one")
     return found[0]
 
 
 def _zipped(path: Path) -> bytes:
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = [
-                entry
-                for entry in archive.infolist()
-                if entry.filename.endswith(".ipynb")
-                and not entry.filename.startswith("__MACOSX")
-                and ".ipynb_checkpoints" not in entry.filename
+            inside = [
+                name
+                for name in archive.namelist()
+                if name.endswith(".ipynb")
+                and not name.startswith("__MACOSX")
+                and ".ipynb_checkpoints" not in name
             ]
-            entry = _only(entries)
-            with archive.open(entry) as file:
-                content = file.read(notebook.LARGEST + 1)
+            with archive.open(_only(inside)) as file:
+                return file.read(notebook.LARGEST + 1)
     except (zipfile.BadZipFile, RuntimeError, OSError, EOFError) as error:
         why = str(error) or type(error).__name__
-        raise notebook.Unreadable(f"its zip file is broken ({why})") from None
-    return content
+        raise Unreadable(f"its zip file is broken ({why})") from None
 
 
 # A worker, here or elsewhere
@@ -137,19 +142,22 @@ def _box(bundle: Bundle, isolated: bool) -> Box:
 
 
 def grade_chunk(
-    chunk: list[Submission], content: Row, isolated: bool
+    chunk: list[tuple[str, bytes, str]], content: Row, isolated: bool
 ) -> list[Row]:
-    """Grade some submissions in this thread's box, which stays warm."""
+    """Grade some submissions in this thread's box, which stays warm.
+
+    Each is a student, what was handed in, and why it cannot be read.
+    """
     bundle, results = Bundle(content), []
-    for one in chunk:
-        own, began = bundle.of(one.student), time.monotonic()
-        if one.problem:
-            row = blank(own, one.problem.encode(), "unreadable", one.problem)
+    for student, handed_in, problem in chunk:
+        own, began = bundle.of(student), time.monotonic()
+        if problem:
+            row = blank(own, handed_in, "unreadable", problem)
         else:
             row = grade_twice(
-                one.content, own, lambda own=own: _box(own, isolated)
+                handed_in, own, lambda own=own: _box(own, isolated)
             )
-        row |= {"student": one.student, "isolated": isolated}
+        row |= {"student": student, "isolated": isolated}
         row["seconds"] = round(time.monotonic() - began, 3)
         results.append(row)
     return results
@@ -174,27 +182,26 @@ def grade_course(
     """Grade what the log does not hold yet; return all, in their order."""
     known = {_key(row): row for row in lines(log) if "run" not in row}
     keys = [
-        [
+        (
             one.student,
-            fingerprint(one.content or one.problem.encode()),
+            fingerprint(one.content),
             bundle.of(one.student).hash,
             isolated,
-        ]
+        )
         for one in submissions
     ]
     left = [
         one
         for one, key in zip(submissions, keys, strict=True)
-        if tuple(key) not in known
+        if key not in known
     ]
     with log.open("a", encoding="utf-8") as file:
         file.write("\n" if file.tell() else "")  # a line was cut off, perhaps
         for row in _graded(left, bundle, executor, isolated):
             file.write(json.dumps(row, sort_keys=True) + "\n")
             file.flush()
-            known[_key(row)] = row
         file.write(json.dumps({"run": keys}) + "\n")
-    return [known[tuple(key)] for key in keys]
+    return latest(log)
 
 
 def _key(row: Row) -> tuple[str, str, str, bool]:
@@ -227,17 +234,16 @@ def _graded(
 ) -> Iterator[Row]:
     """Yield results as they come; a chunk that is lost is graded again."""
     began, count = time.monotonic(), 0
-    waiting: dict[Future, tuple[list, int]] = {}
-
-    def submit(chunk: list[Submission], tries: int) -> None:
-        content = bundle.part({one.student for one in chunk}).content
-        future = executor.submit(grade_chunk, chunk, content, isolated)
-        waiting[future] = (chunk, tries)
-
     size = min(CHUNK, max(1, len(left) // 8))
-    for start in range(0, len(left), size):
-        submit(left[start : start + size], 1)
-    while waiting:
+    chunks = [(left[n : n + size], 1) for n in range(0, len(left), size)]
+    waiting: dict[Future, tuple[list, int]] = {}
+    while chunks or waiting:
+        while chunks and len(waiting) < AHEAD:
+            chunk, tries = chunks.pop(0)
+            content = bundle.part({one.student for one in chunk}).content
+            work = [(one.student, one.content, one.problem) for one in chunk]
+            future = executor.submit(grade_chunk, work, content, isolated)
+            waiting[future] = (chunk, tries)
         future = next(as_completed(list(waiting)))
         chunk, tries = waiting.pop(future)
         try:
@@ -245,7 +251,7 @@ def _graded(
         except Exception:
             if tries == 3:
                 raise
-            submit(chunk, tries + 1)
+            chunks.append((chunk, tries + 1))
             continue
         yield from results
         count += len(results)

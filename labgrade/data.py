@@ -9,44 +9,54 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
 
-from labgrade.worker import ANSWER_LIMIT, MIB, restored, stored
+from labgrade.worker import ANSWER_LIMIT, restored, stored
 
-__all__ = ["Forged", "information", "restored", "stored", "unpacked"]
+__all__ = [
+    "Unreadable",
+    "information",
+    "parsed",
+    "restored",
+    "stored",
+    "unpacked",
+]
 DEEPEST = 40
 
 
-class Forged(ValueError):
-    """Bytes that no honest worker sends."""
+class Unreadable(ValueError):
+    """Text that cannot be taken as what it should be; the message says why."""
+
+
+def parsed(content: bytes, largest: int, deepest: int) -> Any:
+    """Return JSON of a size and a depth that do no harm."""
+    if len(content) > largest:
+        raise Unreadable(f"it has more than {largest:,} bytes")
+    bare = re.sub(rb'"(?:[^"\\]|\\.)*"', b"", content, flags=re.DOTALL)
+    level = 0
+    for sign in re.finditer(rb"[\[\]{}]", bare):
+        level += 1 if sign[0] in b"[{" else -1
+        if level > deepest:
+            raise Unreadable(f"it is nested deeper than {deepest} levels")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise Unreadable("it is no JSON") from None
 
 
 def unpacked(content: str) -> dict[str, Any]:
-    """Return an answer that left a box; anything else is `Forged`."""
-    if len(content) > ANSWER_LIMIT:
-        raise Forged(f"it is larger than {ANSWER_LIMIT // MIB} MiB")
+    """Return an answer that left a box."""
+    tree = parsed(content.encode(), ANSWER_LIMIT, DEEPEST)
     try:
-        tree = json.loads(content)
-        if depth(tree) > DEEPEST:
-            raise Forged("it is nested too deeply")
         found = restored(tree)
-    except Forged:
-        raise
-    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
-        raise Forged("it cannot be read") from None
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
+        raise Unreadable("it is not data") from None
     if not isinstance(found, dict) or len(found) != 1:
-        raise Forged("it is not one answer")
+        raise Unreadable("it is not one answer")
     return found
-
-
-def depth(tree: Any) -> int:
-    """Return how deep lists and dicts are nested."""
-    parts = tree.values() if isinstance(tree, dict) else tree
-    if not isinstance(tree, dict | list):
-        return 0
-    return 1 + max(map(depth, parts), default=0)
 
 
 def information(data: Any) -> float:

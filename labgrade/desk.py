@@ -125,10 +125,11 @@ def export(
 
 def explain(student: str, grading: Grading) -> str:
     """Say where every mark of a student comes from."""
-    own = [row for row in grading.rows if row["student"] == student]
-    if not own:
+    for row in grading.rows:
+        if row["student"] == student:
+            break
+    else:
         return f"There is no submission of {student!r} in the log."
-    row = own[0]
     lines = [
         f"{student}: {row['status']} {row['note']}".rstrip(),
         f"submission {row['submission'][:16]}, bundle {row['bundle'][:16]}",
@@ -141,6 +142,5 @@ def explain(student: str, grading: Grading) -> str:
     lines += [f"{id}: {why}" for id, why in row["reasons"].items()]
     failed = sorted(row["failed"].items())
     lines += [f"cell {number}: {why}" for number, why in failed]
-    if row["review"]:
-        lines.append(f"look at: {', '.join(row['review'])}")
+    lines += [f"look at: {', '.join(row['review'])}"] if row["review"] else []
     return "\n".join(lines)

@@ -18,18 +18,9 @@ from labgrade.box import Box, Dead
 from labgrade.bundle import Bundle
 
 REVIEW = (
-    "ctypes",
-    "subprocess",
-    "os.fork",
-    "sys.modules",
-    "sys._getframe",
-    "gc.get",
-    "__subclasses__",
-    "__globals__",
-    "/proc",
-    "labgrade",
-    "cnnbook.labs",
-    "cnnbook.probes",
+    *("ctypes", "subprocess", "os.fork", "sys.modules", "sys._getframe"),
+    *("gc.get", "__subclasses__", "__globals__", "/proc"),
+    *("labgrade", "cnnbook.labs", "cnnbook.probes"),
 )
 """Words that a person should look at; they never cost a point."""
 LATE = "It gave no answer in time, or ended the program."
@@ -105,14 +96,14 @@ def _ask(
                 for cell in cells
             ],
             "questions": [{w: q[w] for w in words} for q in questions],
-            "apart": apart,
+            "apart": apart or len(questions) == 1,
             "dtype": dtype,
         }
     )
     for id, content in result["answers"].items():
         try:
             found["answers"][id] = data.unpacked(content)
-        except data.Forged as error:
+        except data.Unreadable as error:
             found["answers"][id] = {"unusable": f"what came back: {error}"}
     found["failed"] |= result["failed"]
     return result["stuck"]

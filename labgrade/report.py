@@ -123,29 +123,21 @@ def page(title: str, body: str) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{STYLE.read_text()}</style>"
+        f"<title>{title}</title><style>{STYLE.read_text()}</style>"
         f"<body><main>{body}</main></body></html>\n"
     )
 
 
 def as_html(markdown: str) -> str:
     """Return our own feedback as a page; nothing in it is trusted."""
-    title, *lines = markdown.splitlines()
-    out = [f"<h1>{escape(title.lstrip('# '))}</h1>"]
-    items: list[str] = []
-    for line in [*lines, ""]:
-        text = escape(line)
-        text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)
-        text = re.sub(r"`(.+?)`", r"<code>\1</code>", text)
-        if line.startswith("- "):
-            items.append(f"<li>{text[2:]}</li>")
-            continue
-        if items:
-            out.append(f"<ul>{''.join(items)}</ul>")
-            items = []
-        if text:
-            out.append(f"<p>{text}</p>")
-    return page(title.lstrip("# "), "".join(out))
+    title, _, text = escape(markdown).partition("\n")
+    text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)
+    text = re.sub(r"`(.+?)`", r"<code>\1</code>", text)
+    text = re.sub(r"^- (.*)$", r"<li>\1</li>", text, flags=re.M)
+    text = re.sub(r"^([^<\n].*)$", r"<p>\1</p>", text, flags=re.M)
+    text = re.sub(r"((?:<li>.*\n)+)", r"<ul>\1</ul>", text)
+    title = title.removeprefix("# ")
+    return page(title, f"<h1>{title}</h1>{text}")
 
 
 def file_names(students: Iterable[str]) -> list[str]:
@@ -187,11 +179,9 @@ def bars(
 
 def report(grading: Grading) -> str:
     """Return the instructor's page about a grading."""
-    rows, title = (
-        grading.rows,
-        f"{grading.lab}: {len(grading.rows)} submissions",
-    )
-    out = [f"<h1>{escape(title)}</h1>"]
+    rows, questions = grading.rows, grading.bundle.questions
+    title = escape(f"{grading.lab}: {len(rows)} submissions")
+    out = [f"<h1>{title}</h1>"]
     if not all(row["isolated"] for row in rows):
         out.append(
             "<p><strong>Graded without isolation:</strong> nothing kept the "
@@ -199,18 +189,14 @@ def report(grading: Grading) -> str:
         )
     out += [_spread(grading), "<h2>Question by question</h2>", _key()]
     out.append(bars(_answers(grading), len(rows)))
-    for question in grading.bundle.questions:
-        out.append(_wrong(question, rows))
+    out += [_wrong(question, rows) for question in questions]
     slow = sorted(rows, key=lambda row: (-row["seconds"], row["student"]))[:10]
     times = [
         (r["student"], {"right": r["seconds"]}, f"{r['seconds']:.1f} s")
         for r in slow
     ]
-    longest = max((row["seconds"] for row in rows), default=0)
-    out += ["<h2>Slowest</h2>", bars(times, longest)]
-    looks = [
-        (r["student"], ", ".join(r["review"])) for r in rows if r["review"]
-    ]
+    out += ["<h2>Slowest</h2>", bars(times, slow[0]["seconds"] if slow else 1)]
+    looks = [(r["student"], ", ".join(r["review"])) for r in rows]
     left = [
         (r["student"], f"{r['status']}, {r['note']}")
         for r in rows
@@ -223,23 +209,23 @@ def report(grading: Grading) -> str:
 
 def _spread(grading: Grading) -> str:
     """Draw how many have how many of the points."""
-    found = [grading.points(row) for row in grading.rows]
-    if not found:
-        return ""
+    found = [grading.points(row) for row in grading.rows] or [0]
     tenths = Counter(
         min(int(10 * points / (grading.most or 1)), 9) for points in found
     )
-    most = max(tenths.values())
-    columns = (
-        f'<li>{tenths[n] or ""}<i class="right" '
-        f'style="height:{70 * tenths[n] / most:.1f}%"></i>{10 * n}–</li>'
+    lines = [
+        (
+            f"{10 * n} % to {10 * n + 10} %",
+            {"right": tenths[n]},
+            f"{tenths[n]}",
+        )
         for n in range(10)
-    )
+    ]
+    drawn = bars(lines, max(tenths.values()))
     return (
         f"<p>Median {statistics.median(found):g} of {grading.most} points, "
         f"mean {statistics.mean(found):.1f}.</p>"
-        "<h2>How the points are spread, in per cent</h2>"
-        f'<ol class="columns">{"".join(columns)}</ol>'
+        f"<h2>How the points are spread</h2>{drawn}"
     )
 
 
@@ -275,12 +261,8 @@ def _wrong(question: dict[str, Any], rows: list[Row]) -> str:
 
 
 def _listed(lines: list[tuple[str, str]]) -> str:
-    if not lines:
-        return '<p class="soft">Nobody.</p>'
-    items = (
-        f"<li>{escape(name)}: {escape(text)}</li>" for name, text in lines
-    )
-    return f"<ul>{''.join(items)}</ul>"
+    items = [f"<li>{escape(f'{a}: {b}')}</li>" for a, b in lines if b]
+    return f"<ul>{''.join(items) or '<li>Nobody.</li>'}</ul>"
 
 
 def _everybody(grading: Grading) -> str:

@@ -96,9 +96,9 @@ def boxes(pids: set[int]) -> set[int]:
     return found
 
 
-def soon(true) -> bool:
+def soon(true, seconds: float = 120) -> bool:
     """Wait until something is so, for two minutes at most."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + seconds
     while not true() and time.monotonic() < end:
         time.sleep(0.1)
     return true()
@@ -131,3 +131,22 @@ def test_a_killed_worker_costs_nothing_and_leaves_nothing(
     assert alive  # warm, for the next course
     cluster.close()
     assert soon(lambda: not boxes(alive))
+
+
+# The checks of this file, seen to fail
+
+
+def test_other_marks_and_a_box_that_is_left_are_seen(course: Path) -> None:
+    work = course / "in" / "slow 7.ipynb"
+    kept = work.read_bytes()
+    work.write_bytes(tiny.handed_in(WORKS["wrong"]))
+    assert grading(course, "other", "-j", "1").wait() == 0
+    work.write_bytes(kept)
+    assert marks(course, "other") != marks(course, "here")
+    words = ["-c", "import time; time.sleep(99)", "labgrade/worker.py"]
+    left = subprocess.Popen([sys.executable, *words])
+    assert soon(lambda: boxes(below(os.getpid())) == {left.pid})
+    assert not soon(lambda: not boxes({left.pid}), seconds=0.3)
+    left.kill()
+    left.wait()
+    assert not boxes({left.pid})
