@@ -30,7 +30,7 @@ sentence each, with what would fit.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
 from typing import Any
 
 from cnnbook.workshop.address import from_address, to_address
@@ -100,13 +100,14 @@ class Network:
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain data, as the page's script has it."""
-        return {
+        found = {
             "input": self._input(),
-            "shape": list(self.shape),
+            "shape": self.shape,
             "rows": [_plain(row) for row in self.rows],
-            "totals": asdict(self.totals),
-            "problems": [asdict(problem) for problem in self.problems],
+            "totals": vars(self.totals),
+            "problems": [vars(problem) for problem in self.problems],
         }
+        return json.loads(json.dumps(found))  # tuples become lists
 
     def to_pytorch(self) -> str:
         """PyTorch code that runs alone: a class Net and what it needs."""
@@ -139,7 +140,7 @@ class Network:
             return None
         maps, high, wide = given.shape
         return {
-            **asdict(given.place),
+            **vars(given.place),
             "shape": given.shape,
             "words": f"{maps:,} map{'s' * (maps != 1)} of {high}×{wide}",
         }
@@ -156,15 +157,4 @@ def parse(text: str) -> Network:
 
 
 def _plain(row: Row) -> dict[str, Any]:
-    values = dict(vars(row))
-    values["maps"] = row.maps and dict(vars(row.maps))
-    return _listed(values)
-
-
-def _listed(value: Any) -> Any:
-    """Tuples become lists, as in JSON."""
-    if isinstance(value, dict):
-        return {key: _listed(part) for key, part in value.items()}
-    if isinstance(value, tuple | list):
-        return [_listed(part) for part in value]
-    return value
+    return {**vars(row), "maps": row.maps and vars(row.maps)}

@@ -28,17 +28,15 @@ def to_address(text: str) -> str:
     What is no letter, digit, known sign or one of .:,;/=+- is written as
     ``$hex.``, one for each of its UTF-16 units.
     """
-    units = text.encode("utf-16-le", "surrogatepass")
-    letters = [
-        chr(units[i] | units[i + 1] << 8) for i in range(0, len(units), 2)
-    ]
-    safe = [
-        letter
-        if re.match("[A-Za-z0-9.:,;/=+-]", letter)
-        else SIGNS.get(letter, f"${ord(letter):x}.")
-        for letter in letters
-    ]
-    return f"net={''.join(safe)}.end"
+
+    def sign(found: re.Match) -> str:
+        letter = found[0]
+        units = letter.encode("utf-16-be", "surrogatepass").hex()
+        return SIGNS.get(letter) or "".join(
+            f"${int(units[i : i + 4], 16):x}." for i in range(0, len(units), 4)
+        )
+
+    return f"net={re.sub('[^A-Za-z0-9.:,;/=+-]', sign, text)}.end"
 
 
 def from_address(address: str) -> str | None:
