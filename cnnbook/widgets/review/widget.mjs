@@ -62,7 +62,7 @@ function render({ model, el }) {
     const right = list.filter(({ id }) => cards[id]?.right).length;
     stage.hidden = true;
     announce(el, `${right} of ${list.length} known.`, 0);
-    start.focus();
+    (start.hidden ? begin : start).focus();
   };
 
   // ---- Chapter by chapter ----
