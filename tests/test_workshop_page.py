@@ -445,6 +445,20 @@ def test_a_challenge_is_met_by_hand(show) -> None:
     )
 
 
+def test_a_small_one_leads_to_the_workshop(show) -> None:
+    page = show(Workshop("input 3x8x8\n4 3x3", small=True, address="w.html"))
+    assert page.get_by_label("Start from").is_hidden()
+    assert page.get_by_role("button", name="Copy link").count() == 0
+    type_at(page, 2, " s2")
+    link = page.get_by_role("link", name="Open in the workshop")
+    address = link.get_attribute("href")
+    assert address.startswith("w.html#net=")
+    found = workshop.from_address(address.partition("#")[2])
+    assert found == written(page) == "input 3x8x8\n4 3x3 s2"
+    page.wait_for_timeout(400)
+    assert "#" not in page.url
+
+
 ATTACKS = [
     "<script>alert(1)</script>",
     "96 11x11 <img src=x onerror=alert(1)>",
