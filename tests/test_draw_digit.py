@@ -706,6 +706,10 @@ def test_every_failure_is_a_button(page):
         assert chosen.get_attribute("aria-pressed") == "true"
     page.get_by_role("button", name="Undo").click()
     assert page.locator(".dd-why").text_content() != one["words"]
+    page.get_by_role("button", name="Nothing").click()
+    said = page.locator(".cnn-live")  # the answer and the failure
+    expect(said).to_contain_text("It reads a 1, at distance")
+    expect(said).to_contain_text("Empty paper is read as a 1")
 
 
 def test_by_touch(browser, desk):
@@ -740,9 +744,13 @@ def test_by_touch(browser, desk):
         assert words(page).startswith("It reads a 1, at distance")
         maps = page.locator(".dd-c1 .dd-maps")
         maps.scroll_into_view_if_needed()
-        maps.tap()
-        title = page.locator(".dd-title").inner_text()
-        assert title.startswith("C1, map")
+        title = page.locator(".dd-title")
+        for _ in range(4):  # a busy machine takes a tap for a long press
+            maps.tap()
+            page.wait_for_timeout(100)
+            if title.inner_text().startswith("C1, map"):
+                break
+        expect(title).to_contain_text("C1, map")
         before = page.evaluate("scrollY")
         box = maps.bounding_box()
         swipe([(middle, box["y"] + 20 - 8 * n) for n in range(24)])

@@ -202,15 +202,15 @@ function ddLayers({ table, weights, numbers, prototypes }) {
     Array.from({ length: maps }, () => [...Array(inputs).keys()]);
   // A dense layer is a convolution over maps of one pixel. One that shares a
   // scale among the kernels of a map has `groups` scales, else one a kernel.
-  const conv = (name, table_, groups, kernel, from, to) => {
-    const pairs = table_.flat().length;
+  const conv = (name, joins, groups, kernel, from, to) => {
+    const pairs = joins.flat().length;
     const each = (kernel * kernel * pairs) / groups;
     return {
-      name, kind: "conv", table: table_, kernel, from, to,
-      maps: table_.length,
+      name, kind: "conv", table: joins, kernel, from, to,
+      maps: joins.length,
       weight: learnt(groups, each),
-      bias: take(table_.length),
-      starts: ddStarts(table_, kernel),
+      bias: take(joins.length),
+      starts: ddStarts(joins, kernel),
     };
   };
   const pool = (name, maps, from) => ({

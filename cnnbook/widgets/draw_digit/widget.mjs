@@ -74,9 +74,9 @@ function ddSheet({ count, columns, gap = 0, cell: [width, height] }) {
     }
     context.putImageData(image, 0, 0);
   };
-  const inked = (values, { ink }, low, high_) => {
+  const inked = (values, { ink }, white, black) => {
     for (let i = 0; i < places.length; i += 1) {
-      put(i, ink, (values[i] - low) / (high_ - low));
+      put(i, ink, (values[i] - white) / (black - white));
     }
     context.putImageData(image, 0, 0);
   };
@@ -272,9 +272,9 @@ function ddSurface({
     const context = canvas.getContext("2d");
     const image = context.createImageData(ddPaper, ddPaper);
     if (drawing.picture) {
-      const sheet_ = new Float64Array(ddPaper ** 2);
-      ddEnlarge(sheet_, pixels, ddPaper, 4 * shift[0], 4 * shift[1]);
-      sheet_.forEach((share, i) =>
+      const shares = new Float64Array(ddPaper ** 2);
+      ddEnlarge(shares, pixels, ddPaper, 4 * shift[0], 4 * shift[1]);
+      shares.forEach((share, i) =>
         image.data.set([...colours.ink, 255 * share], 4 * i));
     }
     context.putImageData(image, 0, 0);
@@ -297,6 +297,13 @@ function ddLine([radius, ...points]) {
 }
 
 // ---- A look into a unit ----
+
+// The largest weight of a layer, which has the full colour.
+function ddStrongest(layer) {
+  layer.strongest ??= layer.weight.reduce(
+    (most, weight) => Math.max(most, Math.abs(weight)), 0);
+  return layer.strongest;
+}
 
 function ddInspector() {
   const title = html("p", { class: "dd-title" });
@@ -321,7 +328,7 @@ function ddInspector() {
     pictures.replaceChildren(...names.map((name, i) =>
       html("div", {}, html("span", {}, name), sheets[i].root)));
   };
-  const form_ = (layer, inputs) => {
+  const fit = (layer, inputs) => {
     const side = layer.kernel;
     const names = layer.kind === "rbf" ? ["F6", "bitmap", "difference"]
       : layer.kind === "pool" ? ["inputs x"] : ["inputs x", "weights w"];
@@ -344,7 +351,7 @@ function ddInspector() {
       return;
     }
     sheets[0].signed(values, colours, layer.name === "c1" ? 1.175 : 1.7159);
-    sheets[1]?.signed(weights, colours, layer.strongest);
+    sheets[1]?.signed(weights, colours, ddStrongest(layer));
   };
   const write = () => {
     if (!more.open || !last) return;
@@ -361,7 +368,7 @@ function ddInspector() {
     fill(title, said.title);
     fill(sees, said.sees);
     lines.replaceChildren(...said.lines.map((line) => html("p", {}, line)));
-    form_(layer, inputs);
+    fit(layer, inputs);
     paint(layer, inputs, colours);
     write();
     return said;
@@ -442,77 +449,8 @@ function ddStep(layers, [level, map, row, column], { key, shiftKey }) {
   return [level, next, y % to, x % to];
 }
 
-function render({ model, el }) {
-  const layers = ddLayers(model.get("net"));
-  const table = model.get("net").table;
-  for (const layer of layers) {
-    layer.strongest = Math.max(0, ...(layer.weight ?? []).map(Math.abs));
-  }
-  const names = layers.map((layer) => layer.name);
-  const samples = model.get("samples");
-  const cases = model.get("cases");
-  const limit = model.get("limit");
-  const field = new Float64Array(ddField ** 2);
-  const ink = new Float64Array(ddPaper ** 2);
-  const history = [];
-  let colours = ddColours(el);
-  let pixels = null;
-  let hover = null;
-  let place = { x: 0, y: 0, cells: 4 };
-
-  const drawing = () => model.get("drawing");
-  const held = () => {
-    const [name, ...numbers] = model.get("unit").split(".");
-    return [names.indexOf(name), ...numbers.map(Number)];
-  };
-  const say = (text) => announce(el, text);
-  const redraw = (next) => {
-    history.push(drawing());
-    change(model, { drawing: { ...drawing(), ...next } });
-  };
-  const clear = () => redraw({ picture: "", strokes: [], move: [0, 0] });
-  const undo = () => {
-    if (history.length) change(model, { drawing: history.pop() });
-  };
-
-  // Controls
-  const pen = slider({ label: "Pen", min: 2, max: 12, value: 6,
-    onInput: () => paper.place() });
-  const paper = ddSurface({
-    radius: () => Number(pen.input.value),
-    say,
-    // The digit that the page begins with makes room for the first stroke.
-    onBegin: () => {
-      if (!history.length) redraw({ picture: "" });
-    },
-    onStretch: (stroke) => {
-      const [radius, ...points] = stroke;
-      const end = points.slice(-4);
-      ddStroke(ink, [radius, ...end], drawing().move);
-      react();
-    },
-    onStroke: (stroke) =>
-      redraw({ strokes: [...drawing().strokes, stroke] }),
-    onUndo: undo,
-    onClear: clear,
-  });
-  const undoButton = button("Undo", undo);
-  const clearButton = button("Clear", clear);
-  const centring = html("input", {
-    type: "checkbox",
-    onchange: () => redraw({ centred: centring.checked }),
-  });
-  const moves = ["Move right", "Move down"].map((label, axis) =>
-    slider({
-      label, min: -10, max: 10, value: 0,
-      onInput: (value) => {
-        const move = [...drawing().move];
-        move[axis] = value;
-        change(model, { drawing: { ...drawing(), move } });
-      },
-    }));
-  const load = (next) => redraw({ strokes: [], picture: "", move: [0, 0],
-    centred: true, ...next });
+// What to begin with: test digits, and a failure behind each button.
+function ddStart(samples, cases, load) {
   const thumbs = samples.map(({ label, read, digit, picture }) =>
     ddThumb(
       ddPixels(picture),
@@ -523,178 +461,95 @@ function render({ model, el }) {
       },
       label === read ? null : html("span", {}, `reads ${read}`),
     ));
+  const buttons = cases.map((one) =>
+    button(one.title, () => load(one.drawing)));
   const why = html("p", { class: "dd-why" });
-  const caseButtons = cases.map((one) => button(one.title, () => {
-    load(one.drawing);
-    announce(el, `${answer.textContent} ${one.words}`);
-  }));
+  const row = (name, title, ...children) =>
+    html("div", { class: `dd-${name}`, role: "group", "aria-label": title },
+      html("span", { class: "cnn-name" }, `${title}:`),
+      html("div", {}, ...children));
+  const root = html("div", { class: "dd-start" },
+    row("thumbs", "Draw, or start from a test digit",
+      ...thumbs.map((thumb) => thumb.root)),
+    row("fails", "See it fail", ...buttons),
+    why);
+  const set = (drawing) => {
+    const press = (node, is) => node.setAttribute("aria-pressed", String(is));
+    thumbs.forEach((thumb, i) => press(thumb.root,
+      drawing.picture === samples[i].picture && !drawing.strokes.length));
+    const shown = cases.findIndex((one) => ddSame(one.drawing, drawing));
+    buttons.forEach((node, i) => press(node, i === shown));
+    fill(why, cases[shown]?.words ?? "");
+  };
+  const paint = (colours) => thumbs.forEach((thumb) => thumb.paint(colours));
+  return { root, set, paint, words: () => why.textContent };
+}
 
-  // The network
-  const lookAt = (unit) => {
-    change(model, { unit: [names[unit[0]], ...unit.slice(1)].join(".") });
-  };
-  const listeners = {
-    onHover: (unit) => {
-      hover = unit;
-      look();
-    },
-    onHold: lookAt,
-    onKey: (event) => {
-      const next = ddStep(layers, held(), event);
-      if (!next) return;
-      event.preventDefault();
-      hover = null;
-      lookAt(next);
-      parts[next[0]].field.focus({ preventScroll: true });
-      scrolledTo(parts[next[0]].root);
-      const said = look();
-      say(`${said.title}: ${ddNumber(said.answer)}. ${said.sees} ` +
-        said.lines.join(". "));
-    },
-  };
-  const parts = layers.map((layer, level) => ddLayer(layer, level, listeners));
-  const input = ddSheet({ count: 1, columns: 1, cell: [ddField, ddField] });
-  const lit = ddTable(table);
-  const inspector = ddInspector();
-  const answer = html("figcaption", { class: "dd-answer" });
-  const distances = layers[6].prototypes.map((_, digit) => {
+// Whether two drawings are the same.
+function ddSame(one, other) {
+  const keys = ["picture", "strokes", "move", "centred"];
+  return keys.every((key) =>
+    JSON.stringify(one[key]) === JSON.stringify(other[key]));
+}
+
+// The ten distances below their bitmaps, and the answer in words.
+function ddAnswer(limit) {
+  const rows = Array.from({ length: 10 }, (_, digit) => {
     const far = html("span");
     const bar = html("i");
-    const root = html("li", {}, html("b", {}, String(digit)), far, bar);
-    return { root, far, bar };
+    const row = html("li", {}, html("b", {}, String(digit)), far, bar);
+    return { row, far, bar };
   });
-  parts[6].sheet.inked(
-    layers[6].prototypes.flatMap((signs) => [...signs]), colours, -1, 1);
-  parts[6].root.append(html(
-    "ol",
-    { class: "dd-distances", "aria-label": "Distances" },
-    ...distances.map(({ root }) => root),
-  ));
-  parts[1].root.append(html("div", { class: "dd-which" },
-    html("p", { class: "dd-head" }, "Which of these C3 sees"),
-    lit.root));
+  const list = html("ol", { class: "dd-distances", "aria-label": "Distances" },
+    ...rows.map(({ row }) => row));
+  const digit = html("b", { class: "dd-digit", "aria-hidden": "true" });
+  const words = html("span");
+  const root = html("figcaption", { class: "dd-answer" }, digit, words);
+  const set = (distances) => {
+    const [first, second] = ddOrder(distances);
+    rows.forEach(({ row, far, bar }, i) => {
+      const value = distances[i];
+      fill(far, ddNumber(value, value < 99.95 ? 1 : 0));
+      bar.style.width = `${Math.min(100, value / 2)}%`;
+      row.className = i === first ? "dd-first"
+        : i === second ? "dd-second" : "";
+    });
+    fill(digit, String(first));
+    fill(words, ddSentence(distances, limit));
+  };
+  return { root, list, set, words: () => words.textContent };
+}
 
-  // What lies on the paper, with the stroke that is being drawn.
-  const whole = () => ({
-    ...drawing(),
-    strokes: [...drawing().strokes, paper.current()].filter(Boolean),
+// Pen, undo and clear; how the drawing lies, and what the network makes of it.
+function ddControls({ drawing, redraw, slide }) {
+  const pen = slider({ label: "Pen", min: 2, max: 12, value: 6,
+    onInput: () => pen.onInput() });
+  const centring = html("input", {
+    type: "checkbox",
+    onchange: () => redraw({ centred: centring.checked }),
   });
-  const react = () => {
-    place = ddRead(field, ink, whole(), pixels);
-    ddForward(layers, field);
-    input.inked(field, colours, -0.1, 1.175);
-    parts.forEach(({ sheet }, level) => {
-      const { out } = layers[level];
-      if (level < 5) sheet.signed(out, colours, 1.7159);
-      else if (level === 5) sheet.inked(out, colours, -1, 1);
-    });
-    tell(layers[6].out);
-    look();
-  };
-  const tell = (out) => {
-    const [first, second] = ddOrder(out);
-    distances.forEach(({ root, far, bar }, digit) => {
-      fill(far, ddNumber(out[digit], out[digit] < 99.95 ? 1 : 0));
-      bar.style.width = `${Math.min(100, out[digit] / 2)}%`;
-      root.className = digit === first ? "dd-first"
-        : digit === second ? "dd-second" : "";
-    });
-    const words = ddSentence([...out], limit);
-    if (answer.textContent.slice(1) === words) return;
-    answer.replaceChildren(
-      html("b", { class: "dd-digit", "aria-hidden": "true" }, String(first)),
-      html("span", {}, words));
-  };
-  const look = () => {
-    const unit = hover ?? held();
-    const [level, map, row, column] = unit;
-    const layer = layers[level];
-    const inputs = ddInputs(layers, field, unit);
-    const sees = ddSees(level, row, column);
-    const boxes = inputs.length > 16
-      ? [{}]
-      : inputs.map((one) => ({ map: one.map, row: one.row,
-        column: one.column, high: layer.kernel, wide: layer.kernel }));
-    const [wide, high] = ddRows[level].cell ?? [1, 1];
-    const own = { map, row, column, high, wide, name: "dd-own" };
-    parts.forEach(({ sheet, root }, at) => {
-      sheet.frame(at === level ? [own] : at === level - 1 ? boxes : []);
-      root.classList.toggle("dd-looked", at === level);
-    });
-    input.frame([{ row: sees[0], column: sees[1], high: sees[2],
-      wide: sees[2] }]);
-    paper.frame(place, sees);
-    lit.light(level === 2 ? map : -1, level === 1 ? map : -1);
-    inspector.root.style.setProperty("--after", 11 + 2 * level);
-    return inspector.set(layers, inputs, unit, colours);
-  };
-
-  const draw = () => {
-    const now = drawing();
-    pixels = now.picture ? ddPixels(now.picture) : null;
-    ddInk(ink, whole(), pixels);
-    paper.set(now, pixels, colours);
+  const moves = ["Move right", "Move down"].map((label, axis) =>
+    slider({
+      label, min: -10, max: 10, value: 0,
+      onInput: (value) => {
+        const move = [...drawing().move];
+        move[axis] = value;
+        slide({ move });
+      },
+    }));
+  const root = html("div", { class: "dd-controls" },
+    html("label", { class: "dd-check" }, centring,
+      "Scale and centre it, as the data set was"),
+    ...moves.map((move) => move.root));
+  const set = (now) => {
     centring.checked = now.centred;
     moves.forEach((control, axis) => control.set(now.move[axis]));
-    undoButton.disabled = history.length === 0;
-    thumbs.forEach(({ root }, i) => root.setAttribute("aria-pressed",
-      String(now.picture === samples[i].picture && !now.strokes.length)));
-    const pressed = cases.findIndex(({ drawing: one }) =>
-      ddSame(one, now));
-    caseButtons.forEach((one, i) =>
-      one.setAttribute("aria-pressed", String(i === pressed)));
-    fill(why, pressed < 0 ? "" : cases[pressed].words);
-    react();
   };
-  const recolour = () => {
-    colours = ddColours(el);
-    for (const thumb of thumbs) thumb.paint(colours);
-    parts[6].sheet.inked(
-      layers[6].prototypes.flatMap((signs) => [...signs]), colours, -1, 1);
-    draw();
-  };
+  return { root, pen, set };
+}
 
-  layers.forEach((_, level) =>
-    parts[level].root.style.setProperty("--after", 10 + 2 * level));
-  el.replaceChildren(html(
-    "figure",
-    { class: "dd" },
-    html(
-      "div",
-      { class: "dd-bench" },
-      html("div", { class: "dd-start" },
-        html("div", { class: "dd-thumbs", role: "group",
-          "aria-label": "Test digits" },
-          html("span", { class: "cnn-name" },
-            "Draw, or start from a test digit:"),
-          html("div", {}, ...thumbs.map(({ root }) => root))),
-        html("div", { role: "group", "aria-label": "Failures" },
-          html("span", { class: "cnn-name" }, "See it fail:"),
-          html("div", {}, ...caseButtons)),
-        why),
-      html("div", { class: "dd-left" },
-        html("div", { class: "dd-desk" }, paper.root,
-          html("div", { class: "dd-tools" }, undoButton, clearButton,
-            pen.root)),
-        answer, inspector.root),
-      html("div", { class: "dd-right" },
-        html("div", { class: "dd-layer dd-read" },
-          html("p", { class: "dd-head" },
-            html("b", {}, "Field"), " 32 × 32, what the network reads"),
-          input.root,
-          html("div", { class: "dd-controls" },
-            html("label", { class: "dd-check" }, centring,
-              "Scale and centre it, as the data set was"),
-            ...moves.map(({ root }) => root))),
-        ...parts.map(({ root }) => root),
-        html("p", { class: "dd-legend" },
-          html("i", { class: "dd-less" }), "below 0", html("i"), "0",
-          html("i", { class: "dd-more" }),
-          "above 0; full colour at ±1.7159. " +
-          "F6 and its bitmaps: ink +1, paper −1.")),
-    ),
-  ));
-
+// Call when the page turns dark or light, or goes to the printer.
+function ddWatch(recolour) {
   const media = ["(prefers-color-scheme: dark)", "print"].map((query) =>
     matchMedia(query));
   const watch = new MutationObserver(recolour);
@@ -703,32 +558,206 @@ function render({ model, el }) {
       "data-theme", "data-mode", "data-jp-theme-light"] });
   }
   for (const one of media) one.addEventListener("change", recolour);
+  return () => {
+    watch.disconnect();
+    for (const one of media) one.removeEventListener("change", recolour);
+  };
+}
+
+function ddLegend() {
+  return html("p", { class: "dd-legend" },
+    html("i", { class: "dd-less" }), "below 0", html("i"), "0",
+    html("i", { class: "dd-more" }),
+    "above 0; full colour at ±1.7159. " +
+    "F6 and its bitmaps: ink +1, paper −1.");
+}
+
+// The seven layers, the field before them, and the look into a unit: they
+// show what the network makes of the field, and frame what a unit sees.
+function ddNetwork(layers, table, listeners) {
+  const parts = layers.map((layer, level) => ddLayer(layer, level, listeners));
+  const input = ddSheet({ count: 1, columns: 1, cell: [ddField, ddField] });
+  const lit = ddTable(table);
+  const inspector = ddInspector();
+  const prototypes = layers[6].prototypes.flatMap((signs) => [...signs]);
+  parts[1].root.append(html("div", { class: "dd-which" },
+    html("p", { class: "dd-head" }, "Which of these C3 sees"), lit.root));
+  parts.forEach(({ root }, level) =>
+    root.style.setProperty("--after", 10 + 2 * level));
+
+  const paint = (field, colours) => {
+    input.inked(field, colours, -0.1, 1.175);
+    parts.forEach(({ sheet }, level) => {
+      const { out } = layers[level];
+      if (level < 5) sheet.signed(out, colours, 1.7159);
+      else sheet.inked(level === 5 ? out : prototypes, colours, -1, 1);
+    });
+  };
+  const look = (field, unit, colours) => {
+    const [level, map, row, column] = unit;
+    const { kernel } = layers[level];
+    const inputs = ddInputs(layers, field, unit);
+    const [top, left, side] = ddSees(level, row, column);
+    const boxes = inputs.length > 16 ? [{}]
+      : inputs.map((one) => ({ map: one.map, row: one.row,
+        column: one.column, high: kernel, wide: kernel }));
+    const [wide, high] = ddRows[level].cell ?? [1, 1];
+    const own = { map, row, column, high, wide, name: "dd-own" };
+    parts.forEach(({ sheet, root }, at) => {
+      sheet.frame(at === level ? [own] : at === level - 1 ? boxes : []);
+      root.classList.toggle("dd-looked", at === level);
+    });
+    input.frame([{ row: top, column: left, high: side, wide: side }]);
+    lit.light(level === 2 ? map : -1, level === 1 ? map : -1);
+    inspector.root.style.setProperty("--after", 11 + 2 * level);
+    return inspector.set(layers, inputs, unit, colours);
+  };
+  // One layer at a time is reached by Tab.
+  const rove = (level) => parts.forEach(({ field }, at) =>
+    field.setAttribute("tabindex", at === level ? 0 : -1));
+  const focus = (level) => {
+    parts[level].field.focus({ preventScroll: true });
+    parts[level].root.scrollIntoView({ block: "nearest" });
+  };
+  return { parts, input, inspector, paint, look, rove, focus };
+}
+
+function render({ model, el }) {
+  const { table } = model.get("net");
+  const layers = ddLayers(model.get("net"));
+  const names = layers.map((layer) => layer.name);
+  const field = new Float64Array(ddField ** 2);
+  const ink = new Float64Array(ddPaper ** 2);
+  const history = [];
+  let colours = ddColours(el);
+  let pixels = null; // of the stored digit that lies on the paper
+  let hover = null;
+  let place = null; // of the field on the paper
+
+  // What lies on the paper, and how that changes.
+  const drawing = () => model.get("drawing");
+  const slide = (next) =>
+    change(model, { drawing: { ...drawing(), ...next } });
+  const redraw = (next) => {
+    history.push(drawing());
+    slide(next);
+  };
+  const clear = () => redraw({ picture: "", strokes: [], move: [0, 0] });
+  const undo = () => {
+    if (history.length) change(model, { drawing: history.pop() });
+  };
+  const load = (next) => redraw({ strokes: [], picture: "", move: [0, 0],
+    centred: true, ...next });
+  const whole = () => ({
+    ...drawing(),
+    strokes: [...drawing().strokes, paper.current()].filter(Boolean),
+  });
+
+  // Which unit is looked into: that under the mouse, else the held one.
+  const held = () => {
+    const [name, ...numbers] = model.get("unit").split(".");
+    return [names.indexOf(name), ...numbers.map(Number)];
+  };
+  const hold = (unit) =>
+    change(model, { unit: [names[unit[0]], ...unit.slice(1)].join(".") });
+  const network = ddNetwork(layers, table, {
+    onHover: (unit) => {
+      hover = unit;
+      look();
+    },
+    onHold: hold,
+    onKey: (event) => {
+      const next = ddStep(layers, held(), event);
+      if (!next) return;
+      event.preventDefault();
+      hover = null;
+      hold(next);
+      network.focus(next[0]);
+      const { title, answer: value, sees, lines } = look();
+      announce(el, `${title}: ${ddNumber(value)}. ${sees} ` +
+        lines.join(". "));
+    },
+  });
+  const start = ddStart(model.get("samples"), model.get("cases"), load);
+  const answer = ddAnswer(model.get("limit"));
+  const controls = ddControls({ drawing, redraw, slide });
+  const paper = ddSurface({
+    radius: () => Number(controls.pen.input.value),
+    say: (text) => announce(el, text),
+    // The digit that the page begins with makes room for the first stroke.
+    onBegin: () => {
+      if (!history.length && drawing().picture) redraw({ picture: "" });
+    },
+    onStretch: ([radius, ...points]) => {
+      ddStroke(ink, [radius, ...points.slice(-4)], drawing().move);
+      react();
+    },
+    onStroke: (stroke) => redraw({ strokes: [...drawing().strokes, stroke] }),
+    onUndo: undo,
+    onClear: clear,
+  });
+  const undoButton = button("Undo", undo);
+  controls.pen.onInput = paper.place;
+
+  const look = () => {
+    const unit = hover ?? held();
+    paper.frame(place, ddSees(unit[0], unit[2], unit[3]));
+    return network.look(field, unit, colours);
+  };
+  const react = () => {
+    place = ddRead(field, ink, whole(), pixels);
+    answer.set([...ddForward(layers, field)]);
+    network.paint(field, colours);
+    look();
+  };
+  const draw = () => {
+    const now = drawing();
+    pixels = now.picture ? ddPixels(now.picture) : null;
+    ddInk(ink, whole(), pixels);
+    paper.set(now, pixels, colours);
+    controls.set(now);
+    start.set(now);
+    undoButton.disabled = history.length === 0;
+    react();
+  };
+  const recolour = () => {
+    colours = ddColours(el);
+    start.paint(colours);
+    draw();
+  };
+
+  network.parts[6].root.append(answer.list);
+  el.replaceChildren(html(
+    "figure",
+    { class: "dd dd-bench" },
+    start.root,
+    html("div", { class: "dd-left" },
+      html("div", { class: "dd-desk" }, paper.root,
+        html("div", { class: "dd-tools" }, undoButton,
+          button("Clear", clear), controls.pen.root)),
+      answer.root, network.inspector.root),
+    html("div", { class: "dd-right" },
+      html("div", { class: "dd-layer dd-read" },
+        html("p", { class: "dd-head" },
+          html("b", {}, "Field"), " 32 × 32, what the network reads"),
+        network.input.root, controls.root),
+      ...network.parts.map(({ root }) => root),
+      ddLegend()),
+  ));
+  recolour();
+  network.rove(held()[0]);
   const stop = [
     bind(model, ["drawing"], batched(() => {
       draw();
-      announce(el, answer.textContent.slice(1));
+      announce(el, `${answer.words()} ${start.words()}`.trim());
     })),
     bind(model, ["unit"], batched(() => {
-      rove();
+      network.rove(held()[0]);
       look();
     })),
-    () => watch.disconnect(),
-    () => media.forEach((one) =>
-      one.removeEventListener("change", recolour)),
+    ddWatch(recolour),
   ];
-  const rove = () => parts.forEach(({ field: one }, level) =>
-    one.setAttribute("tabindex", level === held()[0] ? 0 : -1));
-  const scrolledTo = (root) => root.scrollIntoView({ block: "nearest" });
-  recolour();
-  rove();
   return () => stop.forEach((one) => one());
-}
-
-// Whether two drawings are the same.
-function ddSame(one, other) {
-  const keys = ["picture", "strokes", "move", "centred"];
-  return keys.every((key) =>
-    JSON.stringify(one[key]) === JSON.stringify(other[key]));
 }
 
 export default { render };
