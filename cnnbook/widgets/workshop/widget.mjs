@@ -204,7 +204,7 @@ function wbStory(now, then, name, same, whole) {
   }
   return changes.length
     ? `Against ${name}: ${changes.join(", ")}.`
-    : `Another network than ${name}, at the same cost.`;
+    : `The same totals as ${name}.`;
 }
 
 // ---- Nodes ----
