@@ -53,7 +53,10 @@ def grade(given: argparse.Namespace) -> int:
     log = given.out / "log.jsonl"
     try:
         with _executor(given) as executor:
-            course.grade_course(submissions, loaded, log, executor, isolated)
+            ahead = 2 * given.workers if here else 256
+            course.grade_course(
+                submissions, loaded, log, executor, isolated, ahead
+            )
     finally:
         course.end_boxes()
     report.write(given.out, _grading(given.out))

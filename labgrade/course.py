@@ -30,8 +30,6 @@ from labgrade.grade import blank, fingerprint, grade_twice
 
 CHUNK = 20
 """Submissions that a worker takes at once, so that its box stays warm."""
-AHEAD = 64
-"""Chunks that are handed out beforehand, and lie in memory."""
 Row = dict[str, Any]
 """What the log holds of a submission."""
 
@@ -178,8 +176,12 @@ def grade_course(
     log: Path,
     executor: Executor,
     isolated: bool = True,
+    ahead: int = 8,
 ) -> list[Row]:
-    """Grade what the log does not hold yet; return all, in their order."""
+    """Grade what the log does not hold yet; return all, in their order.
+
+    So many chunks are handed out at once, *ahead*, and lie in memory.
+    """
     known = {_key(row): row for row in lines(log) if "run" not in row}
     keys = [
         (
@@ -197,7 +199,7 @@ def grade_course(
     ]
     with log.open("a", encoding="utf-8") as file:
         file.write("\n" if file.tell() else "")  # a line was cut off, perhaps
-        for row in _graded(left, bundle, executor, isolated):
+        for row in _graded(left, bundle, executor, isolated, ahead):
             file.write(json.dumps(row, sort_keys=True) + "\n")
             file.flush()
         file.write(json.dumps({"run": keys}) + "\n")
@@ -230,7 +232,11 @@ def lines(log: Path) -> Iterator[Row]:
 
 
 def _graded(
-    left: list[Submission], bundle: Bundle, executor: Executor, isolated: bool
+    left: list[Submission],
+    bundle: Bundle,
+    executor: Executor,
+    isolated: bool,
+    ahead: int,
 ) -> Iterator[Row]:
     """Yield results as they come; a chunk that is lost is graded again."""
     began, count = time.monotonic(), 0
@@ -238,7 +244,7 @@ def _graded(
     chunks = [(left[n : n + size], 1) for n in range(0, len(left), size)]
     waiting: dict[Future, tuple[list, int]] = {}
     while chunks or waiting:
-        while chunks and len(waiting) < AHEAD:
+        while chunks and len(waiting) < ahead:
             chunk, tries = chunks.pop(0)
             content = bundle.part({one.student for one in chunk}).content
             work = [(one.student, one.content, one.problem) for one in chunk]
