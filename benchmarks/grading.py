@@ -264,6 +264,7 @@ def nbgrader(works: list[bytes], made: bundle.Bundle, where: Path) -> Cost:
         (at / "lab.ipynb").write_text(with_tests(content, made))
     call = [environment() / "nbgrader"]
     more = ["lab", f"--course-dir={where}"]
+    more += ["--ExecutePreprocessor.timeout=600"]  # on a busy machine
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run(
         [*call, "generate_assignment", *more], check=True, cwd=where, **quiet
