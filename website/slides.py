@@ -28,6 +28,9 @@ from bs4 import BeautifulSoup, NavigableString, Tag
 from website.extensions.scripts import digest
 
 FOLDER = "slides"
+DRAWN = ("widget", "question", "figure")
+"""What stands on a slide without the code that made it."""
+
 CHAPTER = ("opening", "exercise", "summary")
 """The boxes that make a page a chapter."""
 
@@ -183,7 +186,9 @@ def shown_by_cell(cell: Tag, names: set[str]) -> list[tuple[str, list[str]]]:
     outputs = outputs.find_all(recursive=False) if outputs else []
     seen: list[tuple[str, str]] = []
     for output in outputs:
-        if output.select_one(".cnn-widget"):
+        if output.select_one(".cnn-question"):
+            seen.append(("question", inner(output)))
+        elif output.select_one(".cnn-widget"):
             seen.append(("widget", inner(output)))
         elif output.name in ("svg", "img") or output.find(["svg", "img"]):
             seen.append(("figure", str(output)))
@@ -192,7 +197,7 @@ def shown_by_cell(cell: Tag, names: set[str]) -> list[tuple[str, list[str]]]:
         else:
             seen.append(("prints", str(output)))
     folded = "tag_hide-input" in names
-    drawn = any(kind in ("widget", "figure") for kind, _ in seen)
+    drawn = any(kind in DRAWN for kind, _ in seen)
     wanted = "tag_slide-code" in names or not (folded or drawn)
     prints = [html for kind, html in seen if kind == "prints"]
     others = [(kind, html) for kind, html in seen if kind != "prints"]
@@ -300,6 +305,11 @@ class Reader:
             last.notes.append(str(said))
         before = self.said[-1] if self.said else None
         self.hand_over(before)
+        if found and found[0][0] == "question":
+            # What is said before it leads to what comes after it.
+            parts = found.pop(0)[1]
+            asked = Slide("question", "", self.section, self.place, parts)
+            self.slides.append(asked)
         for kind, parts in found:
             slide = Slide(kind, self.sub, self.section, self.place, parts)
             slide.before, before = before, None
@@ -324,6 +334,8 @@ class Reader:
         leads_on = before is not None and words(str(before))[-1:] in ":,"
         if before is None:
             count = len(said)
+        elif last.kind == "question":
+            count = 0
         elif last.kind in ("title", "section"):
             count = len(said) - 1
         else:
@@ -472,7 +484,7 @@ def headline(slide: Slide, told: str) -> str:
     """Choose what stands over a slide: a sentence of the page."""
     if slide.kind in ("summary", "exercises"):
         return slide.headline
-    if slide.kind == "predict":
+    if slide.kind in ("predict", "question"):
         return "Predict"
     lead_in = sentences(slide.before) if is_text(slide.before) else []
     remark = sentences(slide.after) if is_text(slide.after) else []

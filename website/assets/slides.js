@@ -50,7 +50,7 @@
     const region = slide.querySelector(".region");
     const box = region.firstElementChild;
     const [width, height] = [region.clientWidth, region.clientHeight];
-    const widget = slide.classList.contains("widget");
+    const widget = slide.matches(".widget, .question");
     const fits = (size) => {
       box.style.width = `${Math.min(widest, Math.floor(width / size))}px`;
       return box.scrollWidth * size <= width + 1 &&
