@@ -25,7 +25,8 @@ What lecture notes print beside their layers, ``[55x55x96]``,
 ``params: 1,728`` or ``memory: 3.2M``, is compared with the network.
 
 `parse` never raises for a text: whatever is wrong stands in ``problems``, one
-sentence each, with what would fit.  `LIMITS` says where reading and counting end.
+sentence each, with what would fit.  `LIMITS` says where reading and counting
+end.
 """
 
 from __future__ import annotations
