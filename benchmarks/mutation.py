@@ -15,12 +15,16 @@ mutant is caught if its data differ from the reference answer's, or if it
 raises, hangs or ends.
 
 Most mutants fall over, and whoever calls them catches them: they say nothing
-of a probe. So those that fall over are only counted, and mutants are drawn
-until 25 of a question *answer*. The shares are theirs.
+of a probe. So those that fall over are only counted. The shares are of those
+that *answer*, all of them: nothing is subtracted.
 
-A few mutants are programs that do the same, whatever is asked of them. They
-stand with a reason in `equivalent_mutants.yml` and are not counted. An entry
-there that fits no survivor is a fault: --check names it.
+A few survivors are programs that do the same, whatever is asked of them. They
+stand with a reason in `equivalent_mutants.yml`, and are survivors still. An
+entry there that fits no survivor is a fault: --check names it.
+
+The record holds, for each lab, a digest of what its probes draw and ask, and
+of its solutions; a test compares it with the present ones. `--lab` with
+`--record` renews that lab's part.
 
 Left out are questions whose answer is a trained network: their probe asks
 how well it reads, and a mutant may read as well.
@@ -34,6 +38,7 @@ import builtins
 import contextlib
 import copy
 import difflib
+import hashlib
 import io
 import json
 import os
@@ -65,7 +70,6 @@ from tools.labs import MARK  # noqa: E402
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.yml")
 RESULT = ROOT / "results" / "mutation.json"
 SECRET = b"mutation"
-MOST = 25
 LEAST = 0.9
 """The share of mutants that hidden probes must catch, in each lab."""
 SECONDS = 4.0
@@ -432,6 +436,28 @@ def mutants_of(one: Asked) -> list[tuple[int, Mutant]]:
     return found
 
 
+def digest(folder: Path) -> str:
+    """Return a fingerprint of a lab's probes and of what is broken.
+
+    Comments, hints and titles may change: they are not in it.
+    """
+    probes = ast.parse((folder / "probes.py").read_text("utf-8"))
+    for statement in probes.body:
+        named = getattr(statement, "targets", [None])[0]
+        if getattr(named, "id", "") in ("QUESTIONS", "WRITTEN"):
+            for node in ast.walk(statement):
+                if isinstance(getattr(node, "value", None), str):
+                    node.value = ""
+    texts = [
+        ast.unparse(ast.parse(cell.source))
+        for one in asked(folder)
+        for cell in one.cells
+        if cell.number in one.answers
+    ]
+    text = "\n".join([ast.unparse(probes), *texts])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 class Faulty(RuntimeError):
     """A solution that does not pass its own probes; it names them."""
 
@@ -495,8 +521,8 @@ class Trial:
 ANSWERED = ("differs", "right")
 
 
-def outcomes(one: Asked, most: int = MOST) -> tuple[list[dict], int]:
-    """Ask mutants until so many answer; say how many others there were.
+def outcomes(one: Asked, most: int | None = None) -> tuple[list[dict], int]:
+    """Ask all mutants, or until so many answer; count the others.
 
     Of each it is said whether the hidden and the public inputs catch it.
     """
@@ -564,28 +590,26 @@ def equivalents(path: Path = EQUIVALENT) -> dict[tuple[str, str, str], str]:
     return {(e["question"], e["was"], e["becomes"]): e["why"] for e in entries}
 
 
-def row(one: Asked, known: dict, most: int = MOST) -> dict[str, Any]:
+def row(one: Asked, known: dict, most: int | None = None) -> dict[str, Any]:
     """Count a question's mutants, and keep the survivors."""
     id = one.question.id
     found, others = outcomes(one, most)
-    alike, counted = [], []
-    for said in found:
-        key = (id, said["was"], said["becomes"])
-        same = key in known and not said["hidden"]
-        (alike if same else counted).append(said)
+    survivors = [said for said in found if not said["hidden"]]
+    for said in survivors:
+        said["why"] = known.get((id, said["was"], said["becomes"]), "")
     return {
         "question": id,
-        "mutants": len(counted),
-        "hidden": sum(said["hidden"] for said in counted),
-        "public": sum(said["public"] for said in counted),
+        "mutants": len(found),
+        "hidden": sum(said["hidden"] for said in found),
+        "public": sum(said["public"] for said in found),
         "fall over": others,
-        "equivalent": len(alike),
-        "survivors": [said for said in counted if not said["hidden"]],
-        "alike": alike,
+        "equivalent": sum(bool(said["why"]) for said in survivors),
+        "survivors": survivors,
     }
 
 
 COUNTS = ("mutants", "hidden", "public", "fall over", "equivalent")
+"""Of a row; the equivalent ones are mutants that survive, too."""
 
 
 def total(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
@@ -624,7 +648,7 @@ def faults(rows: list[dict[str, Any]], known: dict) -> list[str]:
     used = {
         (row["question"], said["was"], said["becomes"])
         for row in rows
-        for said in row["alike"]
+        for said in row["survivors"]
     }
     for id, was, becomes in known:
         if id in asked_ and (id, was, becomes) not in used:
@@ -636,7 +660,6 @@ def main() -> int:
     """Break, ask, print and, if wanted, record."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--lab", help="conv, lenet, …; without it, all")
-    parser.add_argument("--most", type=int, default=MOST)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--record", action="store_true")
     given = parser.parse_args()
@@ -647,9 +670,11 @@ def main() -> int:
     for path in sorted(ROOT.glob(f"labs/{given.lab or '*'}/solution.ipynb")):
         mine = []
         for one in asked(path.parent):
-            mine.append(row(one, known, given.most))
+            mine.append(row(one, known))
             print(line(mine[-1]), flush=True)
             for said in mine[-1]["survivors"]:
+                if said["why"]:
+                    continue
                 print(f"    - {said['was']}\n    + {said['becomes']}")
                 if said["public"]:
                     print("      (the public inputs catch it)")
@@ -657,31 +682,45 @@ def main() -> int:
         rows += mine
     print(line(total(rows, "together")))
     if given.record:
-        RESULT.write_text(json.dumps(record(rows), indent=1) + "\n", "utf-8")
+        text = json.dumps(record(rows), indent=1, ensure_ascii=False)
+        RESULT.write_text(text + "\n", "utf-8")
     wrong = faults(rows, known)
     print("\n".join(wrong))
     return 1 if given.check and wrong else 0
 
 
 def record(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what is kept of a run."""
+    """Return what is kept of a run, beside what is kept of other labs."""
+    labs = recorded()["labs"] if RESULT.exists() else {}
+    for name in dict.fromkeys(row["question"].split(".")[0] for row in rows):
+        mine = [r for r in rows if r["question"].split(".")[0] == name]
+        labs[name] = {
+            **{word: total(mine, name)[word] for word in COUNTS},
+            "digest": digest(ROOT / "labs" / name.removeprefix("lab-")),
+            "questions": mine,
+        }
+    labs = dict(sorted(labs.items()))
     return {
         "name": RESULT.stem,
         "command": "OMP_NUM_THREADS=1 python benchmarks/mutation.py --record",
         "date": date.today().isoformat(),
-        "protocol": f"up to {MOST} mutants a question that answer; "
-        "hidden: caught with a seed that labgrade draws; public: with the "
-        "seed of the students' own checks; fall over: raise, hang or end "
-        "with the hidden seed, not counted; equivalent: not counted",
+        "protocol": "every mutant that answers; hidden: caught with a seed "
+        "that labgrade draws; public: with the seed of the students' own "
+        "checks; fall over: raise, hang or end with the hidden seed, not "
+        "counted; equivalent: survivors that do what the solution does, "
+        "counted as survivors",
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
         },
-        "together": total(rows, "together"),
-        "questions": [
-            {k: v for k, v in row.items() if k != "alike"} for row in rows
-        ],
+        "together": total(list(labs.values()), "together"),
+        "labs": labs,
     }
+
+
+def recorded() -> dict[str, Any]:
+    """Return what was recorded last."""
+    return json.loads(RESULT.read_text("utf-8"))
 
 
 if __name__ == "__main__":

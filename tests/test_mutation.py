@@ -108,5 +108,26 @@ def test_a_lab_catches_its_mutants() -> None:
     assert mutation.faults(rows, {}) == []
 
 
+def stale(record: dict) -> list[str]:
+    """Return the labs whose record is of other probes, or too poor."""
+    labs = {f"lab-{p.parent.name}": p.parent for p in ROOT.glob("labs/*/*.py")}
+    return [
+        name
+        for name in labs.keys() | record["labs"].keys()
+        if not (row := record["labs"].get(name))
+        or row["digest"] != mutation.digest(labs[name])
+        or row["hidden"] < mutation.LEAST * row["mutants"]
+    ]
+
+
+def test_the_record_is_of_these_probes() -> None:
+    record = mutation.recorded()
+    assert stale(record) == []  # else: mutation.py --lab … --record
+    record["labs"]["lab-conv"]["digest"] = "of another probe"
+    record["labs"]["lab-vgg"]["hidden"] -= record["labs"]["lab-vgg"]["mutants"]
+    del record["labs"]["lab-see"]
+    assert sorted(stale(record)) == ["lab-conv", "lab-see", "lab-vgg"]
+
+
 def test_every_equivalent_has_its_reason() -> None:
     assert all(len(why) > 15 for why in mutation.equivalents().values())
