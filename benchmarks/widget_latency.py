@@ -159,7 +159,8 @@ def pages_with_widgets(site: Path) -> list[Path]:
     return [
         page
         for page in sorted(site.rglob("*.html"))
-        if "data-widget=" in page.read_text(encoding="utf-8")
+        if page.parent.name != "slides"
+        and "data-widget=" in page.read_text(encoding="utf-8")
     ]
 
 

@@ -230,7 +230,7 @@ let wbCount = 0;
 
 // The text's box scrolls, not the text: so numbers, marks and results stay
 // beside their lines without a script.
-function wbEditor({ onText, onLine, onHover, described }) {
+function wbEditor({ onType, onLine, onHover, described }) {
   const field = html("textarea", {
     class: "wb-field",
     "aria-label": "The network, one layer a line",
@@ -258,7 +258,7 @@ function wbEditor({ onText, onLine, onHover, described }) {
     const before = field.value.slice(0, field.selectionStart);
     onLine(before.split("\n").length - 1);
   };
-  field.addEventListener("input", () => onText(field.value));
+  field.addEventListener("input", () => onType(field.value));
   for (const event of ["keyup", "pointerup", "focus", "input"]) {
     field.addEventListener(event, caret);
   }
@@ -305,7 +305,7 @@ function wbEditor({ onText, onLine, onHover, described }) {
     field.setSelectionRange(from, to);
     const done = document.execCommand("insertText", false, text);
     if (!done) field.setRangeText(text, from, to, "end");
-    if (!done) onText(field.value);
+    if (!done) onType(field.value);
   };
   const go = (line) => {
     const before = field.value.split("\n").slice(0, line);
@@ -661,7 +661,7 @@ function render({ model, el }) {
   };
   const editor = wbEditor({
     described: `${id}-problems`,
-    onText: write,
+    onType: write,
     onLine: (line) => {
       if (line === caret) return;
       caret = line;
