@@ -102,7 +102,11 @@ def cells_of(notebook: dict) -> list[dict]:
 
 
 def code(notebook: dict) -> list[Cell]:
-    """Return the code that Python can read; checks and magics are dropped."""
+    """Return the code; checks and magics are dropped.
+
+    A cell that this Python cannot read binds nothing. It is run where all
+    are, so that its error is told.
+    """
     texts = {
         number: cell["text"]
         for number, cell in enumerate(cells_of(notebook))
@@ -112,8 +116,11 @@ def code(notebook: dict) -> list[Cell]:
         raise Unreadable(f"it has more than {CODE:,} characters of code")
     found = []
     for number, text in texts.items():
-        with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-            found.append(understood(number, python(text)))
+        with suppress(RecursionError, MemoryError):
+            try:
+                found.append(understood(number, python(text)))
+            except (SyntaxError, ValueError):
+                found.append(Cell(number, text, *[frozenset()] * 5))
     return [cell for cell in found if cell]
 
 

@@ -263,6 +263,18 @@ def test_a_cell_that_is_not_python_costs_itself_only(text: str) -> None:
     assert ran([text, "x = 1"])["x"] == 1
 
 
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_a_cell_that_is_not_python_is_told_where_all_are_run(
+    text: str,
+) -> None:
+    cells = notebook.code({"cells": [{"cell_type": "code", "source": text}]})
+    told = []
+    worker.run_cells([vars(*cells)], lambda *said: told.append(said))
+    assert [said[:2] for said in told] == [("cell", 0), ("failed", 0)]
+    assert "SyntaxError" in told[1][2]
+    assert notebook.needed(cells, {"x"}) == []
+
+
 def test_what_no_answer_needs_is_left_out() -> None:
     sources = [
         "import time",
