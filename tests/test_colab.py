@@ -658,7 +658,10 @@ def test_a_notebook_runs_alone_in_colab_s_versions(
             for output in cell.get("outputs", ())
             if writer.WIDGET_VIEW in output.get("data", {})
         ]
-        assert shown == ["display_data"] * 2
+        source = "".join(cell.source for cell in ran.cells)
+        widgets = source.count("Explorer(") + source.count("Question(")
+        assert shown == ["display_data"] * widgets
+        assert "Explorer(" in source and "Question(" in source
 
 
 def test_what_fails_there_is_told(installed: Path) -> None:
