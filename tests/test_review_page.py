@@ -238,6 +238,7 @@ def test_two_tabs_do_not_lose_each_others_answers(reader) -> None:
     first = one.read("asked")
     second = one.tab()
     second.goto(f"{one.address}/chosen.html")
+    second.locator("[data-live]").wait_for()
     second.keyboard.press("Tab")
     second.keyboard.press("2")
     first.get_by_text("1 of 9 known").wait_for()

@@ -395,6 +395,7 @@ def test_an_afternoon_at_the_workshop(show) -> None:
     assert written(page) == vgg
     page.get_by_role("button", name="Copy as PyTorch").click()
     page.get_by_text("As PyTorch", exact=True).click()
+    expect(page.locator(".wb-code")).to_contain_text("import torch")
     code = page.locator(".wb-code").inner_text()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert code.strip() == copied.strip()
