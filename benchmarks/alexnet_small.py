@@ -11,8 +11,6 @@ time.
 """
 
 import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -21,10 +19,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from lenet_digits import processor
+from lenet_digits import made_with
 from torch import Tensor, nn
 
 from cnnbook import data
@@ -233,18 +230,10 @@ def main() -> None:
         "or over ensembles without a common member (n - 1); an ensemble's "
         "seed is its number, its members' seeds follow one another",
         "recipe": RECIPE,
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
-        "hardware": {
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "times": "training alone; cpu_seconds are the process's own, on "
+        **made_with(
+            "training alone; cpu_seconds are the process's own, on "
             "a machine that was busy with other work",
-        },
+        ),
         "nets": entries,
     }
     runs = []

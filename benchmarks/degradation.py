@@ -12,16 +12,13 @@ end it writes what the depth explorer shows.
 
 import copy
 import json
-import os
-import platform
 import time
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from lenet_digits import processor
+from lenet_digits import made_with
 from torch import Tensor, nn
 
 from cnnbook import data, training
@@ -181,18 +178,10 @@ def main() -> None:
         "setting": SETTING,
         "measures": MEASURES,
         "moments": list(MOMENTS),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
-        "hardware": {
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "times": "the process's own processor time, training and "
+        **made_with(
+            "the process's own processor time, training and "
             "measuring, on a machine that was busy with other work",
-        },
+        ),
         "runs": [],
     }
     if RESULT.exists():

@@ -150,6 +150,23 @@ def processor() -> str:
     return names[0].split(":")[1].strip() if names else platform.machine()
 
 
+def made_with(times: str) -> dict[str, dict]:
+    """The versions and the machine of a record, and what its times are."""
+    return {
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "hardware": {
+            "processor": processor(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "times": times,
+        },
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("nets", nargs="*", default=list(NETS))
@@ -168,18 +185,10 @@ def main() -> None:
         "are read once per seed, by the net trained on all 4,000; the "
         "standard deviation is over seeds (n - 1)",
         "recipe": RECIPE,
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
-        "hardware": {
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "times": "training alone; cpu_seconds are the process's own, "
+        **made_with(
+            "training alone; cpu_seconds are the process's own, "
             "wall_seconds depend on what else the machine was doing",
-        },
+        ),
         "nets": entries,
         "quoted": {
             "note": "measured once on the same split, "

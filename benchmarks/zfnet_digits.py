@@ -15,8 +15,6 @@ import argparse
 import copy
 import hashlib
 import json
-import os
-import platform
 import statistics
 import time
 from datetime import date
@@ -25,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lenet_digits import processor
+from lenet_digits import made_with
 from torch import Tensor, nn
 
 from cnnbook import data, deconvnet, nets, training
@@ -351,17 +349,9 @@ def main() -> None:
         "date": date.today().isoformat(),
         "data": "cnnbook.data.load('digits'): 4,000 train, 1,000 test, as "
         "training.prepare enlarges them to 28x28 inside 32x32",
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
-        "hardware": {
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "times": "the process's own processor time, training alone",
-        },
+        **made_with(
+            "the process's own processor time, training alone",
+        ),
     }
     if RESULT.exists():
         recorded = json.loads(RESULT.read_text())
