@@ -14,8 +14,6 @@ apart, layer by layer.
 import argparse
 import copy
 import json
-import os
-import platform
 import re
 import statistics
 import sys
@@ -25,7 +23,6 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -33,7 +30,7 @@ from torch import Tensor, nn
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.lenet_digits import processor  # noqa: E402
+from benchmarks.lenet_digits import made_with  # noqa: E402
 from cnnbook import data, nets, training  # noqa: E402
 from cnnbook.nets.common import glorot, he  # noqa: E402
 from cnnbook.nets.googlenet import TABLE  # noqa: E402
@@ -302,17 +299,9 @@ def main() -> None:
             "(n - 1)",
             "moments": list(MOMENTS),
             "weight": WEIGHT,
-            "versions": {
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "numpy": np.__version__,
-            },
-            "hardware": {
-                "processor": processor(),
-                "cores": os.cpu_count(),
-                "threads": torch.get_num_threads(),
-                "times": "training alone; cpu_seconds are the process's own",
-            },
+            **made_with(
+                "training alone; cpu_seconds are the process's own",
+            ),
             "settings": {n: entries[n] for n in SETTINGS if n in entries},
         }
         text = json.dumps(result, indent=1)

@@ -11,7 +11,6 @@ validation figures are those of three of its five folds.
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import time
@@ -19,14 +18,13 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.lenet_digits import RECIPE, processor  # noqa: E402
+from benchmarks.lenet_digits import RECIPE, made_with  # noqa: E402
 from cnnbook import data, nets, training  # noqa: E402
 
 RESULT = ROOT / "results" / "small-siblings.json"
@@ -119,19 +117,11 @@ def main() -> None:
             "read once per seed, by the net trained on all 4,000; the "
             "standard deviation is over seeds (n - 1)",
             "recipe": recipe,
-            "versions": {
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "numpy": np.__version__,
-            },
-            "hardware": {
-                "processor": processor(),
-                "cores": os.cpu_count(),
-                "threads": torch.get_num_threads(),
-                "times": "training alone; cpu_seconds are the process's own; "
+            **made_with(
+                "training alone; cpu_seconds are the process's own; "
                 "a busy machine lengthens both, wall_seconds more; its load "
                 f"at the end was {os.getloadavg()[2]:.0f}",
-            },
+            ),
             "nets": {n: entries[n] for n in NETS if n in entries},
         }
         RESULT.write_text(json.dumps(result, indent=2) + "\n")
